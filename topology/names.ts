@@ -1,0 +1,95 @@
+import type { SiteName, Topology } from "./schema";
+
+/**
+ * Physical names that other sites, or people with `aws` and `kubectl`, refer to. A name is derived, never looked up:
+ * during a failover the place that could answer may be gone.
+ */
+export interface Names {
+  /** Kubernetes namespace of the service, the same at every site. */
+  namespace: string;
+  /** Public name of the service. */
+  app: string;
+  /** The second level of the failover chain. */
+  standby: string;
+  /** Names of the chain below the first: `levels[0]` is the public name. */
+  levels: string[];
+  site(site: SiteName): SiteNames;
+}
+
+export interface SiteNames {
+  region: string;
+  /** A short prefix for regional resources, at most 32 characters (the limit of load balancers). */
+  prefix: string;
+  /** RDS instance identifier of a generation. */
+  database(generation: number): string;
+  databaseArn(generation: number): string;
+  /** Alias of the site's key, with `alias/` in front. */
+  keyAlias: string;
+  keyAliasArn: string;
+  bucket(name: string): string;
+  bucketArn(name: string): string;
+  /** Bucket that holds the takeover switch and nothing else. */
+  switchBucket: string;
+  /** Private, locked bucket for journal copies, facts and evidence. */
+  controlBucket: string;
+  /** Host of the switch bucket's public endpoint, for health checks. */
+  switchHost: string;
+  replicationRole: string;
+  replicationRoleArn: string;
+  vault: string;
+}
+
+/** Key of the takeover switch in its bucket. */
+export const TAKEOVER_KEY = "takeover";
+
+/** @param environment the part of a stack's name before the first dash: `production`, `lab` */
+export function namesFor(topology: Topology, environment: string): Names {
+  const { service, domain, account } = topology;
+  const levels = topology.chain.slice(0, -1).map((_, i) => (i === 0 ? `app.${domain}` : i === 1 ? `standby.${domain}` : `standby${i}.${domain}`));
+  return {
+    namespace: service,
+    app: `app.${domain}`,
+    standby: `standby.${domain}`,
+    levels,
+    site(site) {
+      const definition = topology.sites[site];
+      if (!definition) throw new RangeError(`no site ${site} in the topology`);
+      const { region } = definition;
+      const prefix = `${environment}-${site}`;
+      const global = `${service}-${environment}-${account}-${site}`;
+      const bucket = (name: string): string => `${global}-${name}`;
+      const switchBucket = `${global}-switch`;
+      const keyAlias = `alias/${service}-${prefix}`;
+      const replicationRole = `${service}-${prefix}-replication`;
+      const database = (generation: number): string => `${service}-${prefix}-${generation}`;
+      return {
+        region,
+        prefix,
+        database,
+        databaseArn: (generation) => `arn:aws:rds:${region}:${account}:db:${database(generation)}`,
+        keyAlias,
+        keyAliasArn: `arn:aws:kms:${region}:${account}:${keyAlias}`,
+        bucket,
+        bucketArn: (name) => `arn:aws:s3:::${bucket(name)}`,
+        switchBucket,
+        controlBucket: `${global}-control`,
+        switchHost: `${switchBucket}.s3.${region}.amazonaws.com`,
+        replicationRole,
+        replicationRoleArn: `arn:aws:iam::${account}:role/${replicationRole}`,
+        vault: `${service}-${prefix}`,
+      };
+    },
+  };
+}
+
+export interface StackName {
+  environment: string;
+  /** `edge`, `data`, or the name of a site. */
+  part: string;
+}
+
+/** `lab-secondary` is the stack `secondary` of the environment `lab`. `undefined` where the name has no dash. */
+export function parseStackName(name: string): StackName | undefined {
+  const match = /^([a-z][a-z0-9]*)-([a-z][a-z0-9-]*)$/.exec(name);
+  return match ? { environment: match[1] as string, part: match[2] as string } : undefined;
+}

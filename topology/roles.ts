@@ -1,0 +1,47 @@
+import type { SiteName, Topology } from "./schema";
+
+/** What a site does now. */
+export type Role = "active" | "standby" | "dormant" | "fenced";
+
+/** A number that goes up by one at each changeover. The higher epoch wins. */
+export type Epoch = number;
+
+/** Which site is active, and since which changeover. */
+export interface Activation {
+  activeSite: SiteName;
+  /** 1 at the first deployment. */
+  epoch: Epoch;
+}
+
+/**
+ * A site's role, from the activation that its own stack was last configured with.
+ * @param latest the newest activation known anywhere, where the caller knows more than the site does:
+ *   a site that believes itself active under an older epoch is fenced.
+ */
+export function roleOf(topology: Topology, site: SiteName, own: Activation, latest: Activation = own): Role {
+  const definition = topology.sites[site];
+  if (!definition) throw new RangeError(`no site ${site} in the topology`);
+  if (own.activeSite === site) return own.epoch < latest.epoch && latest.activeSite !== site ? "fenced" : "active";
+  return definition.standby === "cold" ? "dormant" : "standby";
+}
+
+/** Sites that stand after this one in the DNS chain: their takeover switches make it count as unhealthy. */
+export function laterSites(topology: Topology, site: SiteName): SiteName[] {
+  return topology.chain.slice(topology.chain.indexOf(site) + 1);
+}
+
+/** The takeover switch is on at an active site that DNS would not choose by itself. */
+export function takeoverSwitchOn(topology: Topology, site: SiteName, role: Role): boolean {
+  return role === "active" && topology.chain[0] !== site;
+}
+
+/** A site's first database at home is created empty; every other one begins as a replica of the active site's. */
+export function bornAsReplica(topology: Topology, site: SiteName, generation: number): boolean {
+  return !(site === topology.home && generation === 1);
+}
+
+/** Services of one tier with the pods each has in this role, recovery order kept. */
+export function replicasOf(workload: { replicas: { active: number; standby: number } }, role: Role): number {
+  if (role === "active") return workload.replicas.active;
+  return role === "standby" ? workload.replicas.standby : 0;
+}

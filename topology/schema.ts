@@ -1,0 +1,236 @@
+import { z } from "zod";
+import { Duration } from "./duration";
+
+const Name = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, digits and dashes, at most 31, a letter first");
+
+const Cidr = z.string().regex(/^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-4])$/, "an IPv4 network of 16 to 24 bits, as in 10.10.0.0/16");
+
+/** A place that can run the service. It keeps its name whatever it does. */
+const Site = z.strictObject({
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "an AWS region, as in eu-north-1")
+    .describe("AWS region that the whole site lives in"),
+  standby: z
+    .enum(["warm", "cold"])
+    .describe("what the site does while another one is active: warm (replica streams, one pod a service) or cold (nothing runs)"),
+  network: Cidr.describe("address range of the site's network; no two sites may overlap"),
+  description: z.string().optional().describe("for people: what the site is"),
+});
+
+/** A workload of the service: one Kubernetes Deployment at each site that runs. */
+const Workload = z.strictObject({
+  image: z
+    .string()
+    .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image pinned by digest: name@sha256:<64 hex digits>")
+    .describe("container image, pinned by digest"),
+  path: z
+    .string()
+    .regex(/^\/[a-z0-9-]+$/, "a slash and a name, as in /payments")
+    .describe("path under which the load balancer routes to it"),
+  replicas: z.strictObject({
+    active: z.int().min(1).max(100).describe("pods at the active site"),
+    standby: z.int().min(0).max(100).describe("pods at a warm standby"),
+    max: z.int().min(1).max(1000).describe("upper bound of the autoscaler at the active site"),
+  }),
+  cpu: z.string().regex(/^\d+m$/, "milli-CPUs, as in 250m").default("250m").describe("CPU request of a pod; the limit is twice that"),
+  memory: z
+    .string()
+    .regex(/^\d+(Mi|Gi)$/, "as in 256Mi")
+    .default("256Mi")
+    .describe("memory request and limit of a pod"),
+});
+
+/** A recovery tier: what comes back together, in which order, and how long it may be down. */
+const Tier = z.strictObject({
+  tier: z.int().min(0).max(3).describe("number of the tier; also the recovery order, 0 first"),
+  name: z.string().min(1),
+  window: z.strictObject({ from: Duration, to: Duration }).describe("when the runbook expects this tier back, counted from the outage"),
+  maxDowntime: Duration.describe("largest downtime that the tier may have"),
+  databases: z.array(Name).default([]).describe("databases that count as members of the tier"),
+  services: z.record(Name, Workload),
+});
+
+const Disaster = z.strictObject({
+  title: z.string().min(1),
+  rpo: Duration.describe("recovery point objective: how much acknowledged work may be lost, in time"),
+  rto: Duration.describe("recovery time objective: outage to verified service"),
+  recovery: z.strictObject({
+    kind: z.enum(["same-region", "cross-region", "multi-cloud", "clean-environment"]),
+    site: Name.optional().describe("the site that takes over; left out where none is set up yet"),
+  }),
+  automation: z.enum(["full", "partial", "manual"]).describe("how far the recovery is automated"),
+});
+
+const Phase = z.strictObject({ from: Duration, to: Duration });
+
+const Shape = z.strictObject({
+  $schema: z.string().optional(),
+  service: Name.describe("name of the service; part of every physical name"),
+  domain: z
+    .string()
+    .regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, "a DNS domain, as in example.com")
+    .describe("hosted zone; the public name is app.<domain>"),
+  account: z
+    .string()
+    .regex(/^\d{12}$/, "an AWS account: twelve digits in quotes")
+    .describe("AWS account of every site"),
+  owner: z.string().min(1).describe("who answers for the service; a tag on every resource"),
+  home: Name.describe("the site where the service lives when nothing is wrong"),
+  chain: z.array(Name).min(2).describe("sites in the order in which DNS falls back"),
+  sites: z.record(Name, Site),
+  tiers: z.array(Tier).min(1),
+  disasters: z.strictObject({
+    "database-failure": Disaster,
+    "regional-outage": Disaster,
+    "provider-outage": Disaster,
+    "complete-compromise": Disaster,
+  }),
+  phases: z
+    .strictObject({ assessment: Phase, failover: Phase, validation: Phase })
+    .describe("the runbook's schedule of an activation, counted from the outage"),
+  database: z.strictObject({
+    name: z.string().regex(/^[a-z_][a-z0-9_]*$/),
+    engineVersion: z.string().regex(/^\d+(\.\d+)?$/, "a PostgreSQL version in quotes, as in \"15.8\""),
+    instanceClass: z.string().regex(/^db\.[a-z0-9]+\.[a-z0-9]+$/, "an RDS class, as in db.r6g.large"),
+    storageGb: z.int().min(20).max(65536),
+    backupRetention: Duration.describe("how long automated backups are kept; whole days, 1d to 35d"),
+    maxLag: Duration.describe("replica lag at which the alarm rings; at most the RPO of a regional outage"),
+  }),
+  storage: z.strictObject({
+    buckets: z.array(Name).min(1).describe("the service's buckets; each exists at every warm site"),
+    archiveAfter: Duration.describe("age at which the cold site's copies move to Glacier"),
+  }),
+  traffic: z.strictObject({
+    healthPath: z.string().startsWith("/").describe("what health checks ask for"),
+    healthInterval: Duration.describe("Route 53 knows 10s and 30s; fixed once a check exists"),
+    healthFailures: z.int().min(1).max(10).describe("answers in a row that change a check's mind"),
+    takeoverFailures: z.int().min(1).max(10).describe("the same for a takeover switch"),
+    ttl: Duration.describe("life of the public record in resolvers; alias records have 60s"),
+  }),
+  verify: z
+    .strictObject({ service: Name.describe("service through which a changeover is verified by a write that is read back") })
+    .describe("what counts as recovered"),
+});
+
+/** The system that Changeover moves: sites, tiers, objectives. Validated; durations in milliseconds. */
+export type Topology = z.infer<typeof Shape>;
+export type Site = z.infer<typeof Site>;
+export type Tier = z.infer<typeof Tier>;
+export type Workload = z.infer<typeof Workload>;
+export type Disaster = z.infer<typeof Disaster>;
+export type DisasterName = keyof Topology["disasters"];
+/** Name of a site that the topology has. */
+export type SiteName = string & { readonly __brand?: "site" };
+
+export interface Problem {
+  /** Where: `sites.primary.region`. */
+  path: string;
+  /** What it is, as written. */
+  value: unknown;
+  /** What it may be. */
+  message: string;
+}
+
+export type Parsed = { ok: true; topology: Topology } | { ok: false; problems: Problem[] };
+
+/** The one way in: from parsed YAML to a topology, or every problem that it has. */
+export function parseTopology(input: unknown): Parsed {
+  const result = Shape.safeParse(input);
+  if (!result.success) {
+    return {
+      ok: false,
+      problems: result.error.issues.map((issue) => ({
+        path: issue.path.map(String).join(".") || "(root)",
+        value: at(input, issue.path),
+        message: issue.message,
+      })),
+    };
+  }
+  const problems = crossChecks(result.data);
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, topology: result.data };
+}
+
+/** JSON schema of `topology.yaml` for editors, from the same source. */
+export function topologyJsonSchema(): object {
+  return z.toJSONSchema(Shape, { io: "input", target: "draft-7" });
+}
+
+function at(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined), input);
+}
+
+/** What one value cannot tell alone. */
+function crossChecks(t: Topology): Problem[] {
+  const problems: Problem[] = [];
+  const names = Object.keys(t.sites);
+  const known = `a site of this topology: ${names.join(", ")}`;
+  const site = (path: string, value: string): void => {
+    if (!names.includes(value)) problems.push({ path, value, message: known });
+  };
+  site("home", t.home);
+  t.chain.forEach((name, i) => site(`chain.${i}`, name));
+  if (new Set(t.chain).size !== t.chain.length) problems.push({ path: "chain", value: t.chain, message: "each site once" });
+  for (const name of names) {
+    if (!t.chain.includes(name)) problems.push({ path: "chain", value: t.chain, message: `every site, also ${name}` });
+  }
+  if (t.chain[0] !== t.home) problems.push({ path: "chain.0", value: t.chain[0], message: `the home site, ${t.home}: DNS asks it first` });
+  if (t.sites[t.home]?.standby === "cold") problems.push({ path: `sites.${t.home}.standby`, value: "cold", message: "warm: the home site comes back as a standby" });
+
+  const seen = new Map<string, string>();
+  for (const [name, s] of Object.entries(t.sites)) {
+    const taken = seen.get(s.region);
+    if (taken) problems.push({ path: `sites.${name}.region`, value: s.region, message: `a region of its own; ${taken} has this one` });
+    seen.set(s.region, name);
+  }
+  for (const [a, b] of pairs(Object.entries(t.sites))) {
+    if (overlap(a[1].network, b[1].network)) problems.push({ path: `sites.${b[0]}.network`, value: b[1].network, message: `a range apart from ${a[0]}'s ${a[1].network}` });
+  }
+
+  const services = new Map<string, number>();
+  const paths = new Map<string, string>();
+  t.tiers.forEach((tier, i) => {
+    if (tier.tier !== i) problems.push({ path: `tiers.${i}.tier`, value: tier.tier, message: `${i}: tiers are listed in recovery order from 0` });
+    if (tier.window.to > tier.maxDowntime) problems.push({ path: `tiers.${i}.window.to`, value: tier.window.to, message: "at most maxDowntime of the tier" });
+    for (const [name, w] of Object.entries(tier.services)) {
+      const path = `tiers.${i}.services.${name}`;
+      if (services.has(name)) problems.push({ path, value: name, message: `a service once; tier ${services.get(name)} has it` });
+      services.set(name, i);
+      const owner = paths.get(w.path);
+      if (owner) problems.push({ path: `${path}.path`, value: w.path, message: `a path of its own; ${owner} has this one` });
+      paths.set(w.path, name);
+      if (w.replicas.max < w.replicas.active) problems.push({ path: `${path}.replicas.max`, value: w.replicas.max, message: `at least replicas.active, ${w.replicas.active}` });
+    }
+  });
+  if (!services.has(t.verify.service)) problems.push({ path: "verify.service", value: t.verify.service, message: `a service of a tier: ${[...services.keys()].join(", ")}` });
+
+  for (const [name, d] of Object.entries(t.disasters)) {
+    if (d.recovery.site !== undefined) site(`disasters.${name}.recovery.site`, d.recovery.site);
+    if (d.rpo > d.rto) problems.push({ path: `disasters.${name}.rpo`, value: d.rpo, message: "at most the RTO" });
+  }
+  const regional = t.disasters["regional-outage"];
+  if (t.database.maxLag > regional.rpo) problems.push({ path: "database.maxLag", value: t.database.maxLag, message: "at most disasters.regional-outage.rpo, or the alarm rings too late" });
+  if (t.traffic.healthInterval !== 10_000 && t.traffic.healthInterval !== 30_000) {
+    problems.push({ path: "traffic.healthInterval", value: t.traffic.healthInterval, message: "10s or 30s: Route 53 has no other" });
+  }
+  const days = t.database.backupRetention / 86_400_000;
+  if (!Number.isInteger(days) || days < 1 || days > 35) problems.push({ path: "database.backupRetention", value: t.database.backupRetention, message: "whole days, 1d to 35d" });
+  return problems;
+}
+
+function pairs<T>(items: T[]): [T, T][] {
+  return items.flatMap((a, i) => items.slice(i + 1).map((b): [T, T] => [a, b]));
+}
+
+function overlap(a: string, b: string): boolean {
+  const range = (cidr: string): [number, number] => {
+    const [ip = "", bits = "32"] = cidr.split("/");
+    const base = ip.split(".").reduce((n, part) => n * 256 + Number(part), 0);
+    const size = 2 ** (32 - Number(bits));
+    const start = Math.floor(base / size) * size;
+    return [start, start + size - 1];
+  };
+  const [a0, a1] = range(a);
+  const [b0, b1] = range(b);
+  return a0 <= b1 && b0 <= a1;
+}
