@@ -34,6 +34,8 @@ export interface RegionWorld {
   name: string;
   /** The region's AWS endpoint: every service, plain HTTP. */
   aws: Endpoint;
+  /** The same with TLS by the lab's CA, for what insists on it: health checks of S3 objects. */
+  awsTls: Endpoint;
   /** Kubernetes API (TLS, the lab's CA). */
   kubernetes: Endpoint;
   etcd: Endpoint;
@@ -60,6 +62,7 @@ export function world(privileged: boolean): World {
       return {
         name,
         aws: { host: at(0, 2), port: 4566 },
+        awsTls: { host: at(0, 2), port: low(443) },
         kubernetes: { host: at(0, 6), port: 6443 },
         etcd: { host: at(0, 6), port: 2379 },
         balancer: (index) => ({ host: at(0, 80 + (index % 100)), port: low(443) }),

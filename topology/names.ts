@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { SiteName, Topology } from "./schema";
 
 /**
@@ -13,6 +14,12 @@ export interface Names {
   standby: string;
   /** Names of the chain below the first: `levels[0]` is the public name. */
   levels: string[];
+  /** IAM role that an operator takes on, with a second factor, to move the service. */
+  operatorRole: string;
+  /** Bucket of the audit trail. */
+  auditBucket: string;
+  /** CloudTrail trail, and the topic of the edge's alarms. */
+  audit: string;
   site(site: SiteName): SiteNames;
 }
 
@@ -23,6 +30,10 @@ export interface SiteNames {
   /** RDS instance identifier of a generation. */
   database(generation: number): string;
   databaseArn(generation: number): string;
+  /** Target group of a service; one load balancer and region a site, so the site is not in it. At most 32 characters. */
+  targetGroup(service: string): string;
+  /** Load balancer of the site. At most 32 characters. */
+  balancer: string;
   /** Alias of the site's key, with `alias/` in front. */
   keyAlias: string;
   keyAliasArn: string;
@@ -42,6 +53,12 @@ export interface SiteNames {
 /** Key of the takeover switch in its bucket. */
 export const TAKEOVER_KEY = "takeover";
 
+/** Master user of every site's database: RDS makes it, the `data` stack works as it. */
+export const DATABASE_ADMIN = "changeover";
+
+/** PostgreSQL role of the services. */
+export const DATABASE_APP = "service_app";
+
 /** @param environment the part of a stack's name before the first dash: `production`, `lab` */
 export function namesFor(topology: Topology, environment: string): Names {
   const { service, domain, account } = topology;
@@ -51,6 +68,9 @@ export function namesFor(topology: Topology, environment: string): Names {
     app: `app.${domain}`,
     standby: `standby.${domain}`,
     levels,
+    operatorRole: `${service}-${environment}-operator`,
+    auditBucket: `${service}-${environment}-${account}-audit`,
+    audit: `${service}-${environment}`,
     site(site) {
       const definition = topology.sites[site];
       if (!definition) throw new RangeError(`no site ${site} in the topology`);
@@ -66,6 +86,8 @@ export function namesFor(topology: Topology, environment: string): Names {
         region,
         prefix,
         database,
+        targetGroup: (workload) => fit(`${environment}-${workload}`, 32),
+        balancer: fit(prefix, 32),
         databaseArn: (generation) => `arn:aws:rds:${region}:${account}:db:${database(generation)}`,
         keyAlias,
         keyAliasArn: `arn:aws:kms:${region}:${account}:${keyAlias}`,
@@ -80,6 +102,13 @@ export function namesFor(topology: Topology, environment: string): Names {
       };
     },
   };
+}
+
+/** A name that is too long keeps its beginning and ends in a digest of the whole, so that two long ones stay apart. */
+function fit(name: string, length: number): string {
+  if (name.length <= length) return name;
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 7);
+  return `${name.slice(0, length - 8).replace(/-+$/, "")}-${digest}`;
 }
 
 export interface StackName {

@@ -1,0 +1,67 @@
+import { namesFor, type Names } from "../topology/names";
+import { roleOf, type Activation } from "../topology/roles";
+import type { SiteName, Topology } from "../topology/schema";
+import { probeDatabase, type DatabaseState } from "./probes/database";
+import type { Workspace } from "./workspace";
+
+/** What a site's stack says of itself, from the state backend. */
+export interface SiteFacts {
+  site: SiteName;
+  /** Activation that the site was last updated to; `undefined` where it was never deployed. */
+  activation?: Activation | undefined;
+  database?: { identifier: string; address: string; port: number; name: string } | undefined;
+  loadBalancer?: { dnsName: string } | undefined;
+}
+
+export interface Environment {
+  topology: Topology;
+  names: Names;
+  workspace: Workspace;
+}
+
+export function environmentOf(topology: Topology, workspace: Workspace): Environment {
+  return { topology, names: namesFor(topology, workspace.environment), workspace };
+}
+
+/** Every site's facts. Reads state only: no region is asked, so none that is gone can hold this up. */
+export async function siteFacts({ topology, workspace }: Environment): Promise<SiteFacts[]> {
+  return Promise.all(
+    Object.keys(topology.sites).map(async (site) => {
+      const outputs = await workspace.outputs(site);
+      const own = { activeSite: outputs["activeSite"], epoch: outputs["epoch"] };
+      return {
+        site,
+        activation: typeof own.activeSite === "string" ? { activeSite: own.activeSite, epoch: Number(own.epoch) } : undefined,
+        database: outputs["database"] as SiteFacts["database"],
+        loadBalancer: outputs["loadBalancer"] as SiteFacts["loadBalancer"],
+      };
+    }),
+  );
+}
+
+/** The newest activation that any site knows: the higher epoch wins. */
+export function latestActivation(topology: Topology, facts: SiteFacts[]): Activation {
+  let latest: Activation = { activeSite: topology.home, epoch: 0 };
+  for (const { activation } of facts) if (activation && activation.epoch > latest.epoch) latest = activation;
+  return latest;
+}
+
+export function roleIn(topology: Topology, facts: SiteFacts, latest: Activation): ReturnType<typeof roleOf> {
+  return roleOf(topology, facts.site, facts.activation ?? latest, latest);
+}
+
+/** Asks the site's database what it is. The password comes from the site's own stack config. */
+export async function databaseState(facts: SiteFacts, secrets: Record<string, string>): Promise<DatabaseState> {
+  if (!facts.database) return { kind: "unreachable", reason: "the site has no database" };
+  return probeDatabase({
+    host: facts.database.address,
+    port: facts.database.port,
+    database: facts.database.name,
+    user: MASTER_USER,
+    password: secrets["databasePassword"] ?? "",
+    ca: secrets["databaseCa"],
+  });
+}
+
+/** Login of the instance's owner; the services have one of their own. */
+export const MASTER_USER = "service_admin";

@@ -1,0 +1,114 @@
+import { formatDuration } from "../topology/duration";
+import type { Activation, Role } from "../topology/roles";
+import type { SiteName } from "../topology/schema";
+import type { DatabaseState } from "./probes/database";
+
+/** Why not, and what would make it go. */
+export interface Objection {
+  reason: string;
+  satisfy: string;
+}
+
+/** All that the guards of a failover look at. */
+export interface FailoverFacts {
+  to: SiteName;
+  toRole: Role;
+  current: Activation;
+  /** Epoch that the changeover would begin. */
+  epoch: number;
+  /** The target's stack was already given this epoch: a changeover stopped midway and goes on. */
+  continues: boolean;
+  unreachable: SiteName[];
+  /** Warm sites other than the target. */
+  otherWarm: SiteName[];
+  database: DatabaseState;
+  /** RPO of the disaster, in milliseconds. */
+  rpoMs: number;
+  /** When the active site was lost, where the operator said so; else lag counts up to now. */
+  outageSince?: Date | undefined;
+  /** The operator's reason to accept more loss than the RPO. */
+  acceptLoss?: string | undefined;
+  now: Date;
+}
+
+export type Guard = (facts: FailoverFacts) => Objection | undefined;
+
+const notActive: Guard = ({ to, current }) =>
+  current.activeSite === to
+    ? { reason: `${to} is the active site already, since epoch ${current.epoch}`, satisfy: "nothing is to be done; changeover status shows the sites" }
+    : undefined;
+
+const notDormant: Guard = ({ to, toRole, otherWarm }) =>
+  toRole === "dormant"
+    ? {
+        reason: `${to} is dormant: no database and no workloads run there`,
+        satisfy: otherWarm.length > 0 ? `fail over to a warm site: ${otherWarm.join(", ")}` : "activate the cold site first; no warm site is left",
+      }
+    : undefined;
+
+const targetReachable: Guard = ({ to, unreachable }) =>
+  unreachable.includes(to)
+    ? { reason: `${to} is both the target and named unreachable`, satisfy: "name only lost sites in --unreachable" }
+    : undefined;
+
+const activeGivenUp: Guard = ({ current, unreachable }) =>
+  unreachable.includes(current.activeSite)
+    ? undefined
+    : {
+        reason: `${current.activeSite} is active and was not named unreachable: with two writers each would accept what the other never sees`,
+        satisfy: `if ${current.activeSite} is lost, add --unreachable ${current.activeSite}`,
+      };
+
+const epochAhead: Guard = ({ epoch, current }) =>
+  epoch > current.epoch
+    ? undefined
+    : { reason: `epoch ${epoch} is stale: the sites have reached epoch ${current.epoch}`, satisfy: `leave --epoch out, or give ${current.epoch + 1}` };
+
+const databaseIsReplica: Guard = ({ to, database, continues }) => {
+  if (database.kind === "replica" || (database.kind === "primary" && continues)) return undefined;
+  if (database.kind === "primary") {
+    return {
+      reason: `${to}'s database is not a replica: it accepts writes of its own`,
+      satisfy: "find out who promoted it; if its rows are to be kept, set changeover:activeSite and the next changeover:epoch in its stack and run pulumi up",
+    };
+  }
+  return { reason: `${to}'s database does not answer: ${database.reason}`, satisfy: `bring it back, or fail over to another site` };
+};
+
+const withinRpo: Guard = ({ to, database, rpoMs, outageSince, acceptLoss, now }) => {
+  if (database.kind !== "replica" || acceptLoss !== undefined) return undefined;
+  const lagMs = lagAt(database, outageSince ?? now, now);
+  if (lagMs === undefined || lagMs <= rpoMs) return undefined;
+  return {
+    reason: `${to}'s replica is ${formatDuration(lagMs)} behind, beyond the RPO of ${formatDuration(rpoMs)}; writes of that time would be lost`,
+    satisfy: 'if the site was lost later than now, say when: --outage-since <time>; to accept the loss: --accept-loss "reason"',
+  };
+};
+
+/** How far the replica was behind at a moment; `undefined` where nothing was ever replayed, which an empty database does. */
+function lagAt(database: Extract<DatabaseState, { kind: "replica" }>, moment: Date, now: Date): number | undefined {
+  if (database.streaming && database.caughtUp) return 0;
+  if (!database.lastReplayAt) return undefined;
+  const reference = moment < now ? moment : now;
+  return Math.max(0, reference.getTime() - database.lastReplayAt.getTime());
+}
+
+/** The guards of an unplanned failover, in the order in which an operator would want to hear of them. */
+export const failoverGuards: { name: string; guard: Guard }[] = [
+  { name: "the target is not active", guard: notActive },
+  { name: "the target is not dormant", guard: notDormant },
+  { name: "the target is not lost", guard: targetReachable },
+  { name: "the active site is given up", guard: activeGivenUp },
+  { name: "the epoch is ahead", guard: epochAhead },
+  { name: "the target's database is a replica", guard: databaseIsReplica },
+  { name: "the replica is within the RPO", guard: withinRpo },
+];
+
+/** The first objection, with the guard's name. */
+export function objectionTo(facts: FailoverFacts): (Objection & { guard: string }) | undefined {
+  for (const { name, guard } of failoverGuards) {
+    const objection = guard(facts);
+    if (objection) return { guard: name, ...objection };
+  }
+  return undefined;
+}

@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import type { Activation } from "../topology/roles";
+import type { SiteName } from "../topology/schema";
+import { BadInput } from "../topology/errors";
+import { estimateFailover } from "../topology/estimate";
+import { Refused } from "./errors";
+import { latestActivation, siteFacts, type Environment } from "./facts";
+import type { Operation } from "./workspace";
+
+/** Where a call goes: to data (objects, rows), or to the control plane of a region that survives or is lost. */
+export type Plane = "data" | "surviving" | "lost";
+
+export interface PlannedOperation extends Operation {
+  /** Full name of the stack. */
+  stack: string;
+  plane: Plane;
+}
+
+export interface Plan {
+  from: SiteName;
+  to: SiteName;
+  epoch: number;
+  unreachable: SiteName[];
+  /** SHA-256 over topology, config and operations: what was approved is what runs. */
+  hash: string;
+  /** What would change, in the order in which the engine reports it; resources that stay the same are left out. */
+  operations: PlannedOperation[];
+  /** Resources that stay as they are. */
+  unchanged: number;
+  /** On AWS; see docs/figures.md. */
+  predicted: { rtoMs: number; rpoMs: number };
+}
+
+/** Kinds that hold data: a plan that replaces or deletes one is wrong. */
+const STATEFUL = ["aws:rds/instance:Instance", "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:route53/zone:Zone"];
+
+const DATA_PLANE = ["aws:s3/bucketObjectv2:BucketObjectv2"];
+
+/**
+ * What a changeover to a site would touch: the previews of the stacks involved. Changes nothing.
+ * @throws Refused where the plan would replace or delete what holds data
+ */
+export async function planChangeover(env: Environment, to: SiteName, unreachable: SiteName[]): Promise<Plan> {
+  const { topology, workspace } = env;
+  const sites = Object.keys(topology.sites);
+  for (const [flag, site] of [["--to", to], ...unreachable.map((name) => ["--unreachable", name])] as [string, string][]) {
+    if (!sites.includes(site)) throw new BadInput([{ path: flag, value: site, message: `a site of the topology: ${sites.join(", ")}` }]);
+  }
+  const current = latestActivation(topology, await siteFacts(env));
+  if (current.activeSite === to) {
+    throw new Refused(`${to} is the active site already, since epoch ${current.epoch}`, "plan a changeover to another site");
+  }
+  if (topology.sites[to]?.standby === "cold") {
+    throw new Refused(`${to} is dormant: no database and no workloads run there`, "plan a changeover to a warm site");
+  }
+  const next: Activation = { activeSite: to, epoch: current.epoch + 1 };
+  const values = { activeSite: to, epoch: String(next.epoch) };
+  const found = (await Promise.all([to, "data"].map((part) => workspace.preview(part, values)))).flat();
+  const operations = found
+    .filter(({ op }) => op !== "same" && op !== "read")
+    .map((operation) => ({ ...operation, stack: workspace.stackName(operation.part), plane: planeOf(operation, unreachable) }));
+  const wrong = operations.filter(({ type, op }) => STATEFUL.includes(type) && /replace|delete/.test(op));
+  if (wrong.length > 0) {
+    throw new Refused(
+      `the changeover would ${wrong.map(({ op, urn }) => `${op} ${urn}`).join(", ")}`,
+      "a failover never replaces or deletes what holds data: look at the last change of the program or the topology",
+    );
+  }
+  const { rtoMs, rpoMs } = estimateFailover(topology);
+  return {
+    from: current.activeSite,
+    to,
+    epoch: next.epoch,
+    unreachable,
+    hash: createHash("sha256").update(JSON.stringify([topology, values, operations])).digest("hex"),
+    operations,
+    unchanged: found.length - operations.length,
+    predicted: { rtoMs, rpoMs },
+  };
+}
+
+function planeOf({ part, type }: Operation, unreachable: SiteName[]): Plane {
+  if (unreachable.includes(part)) return "lost";
+  return part === "data" || DATA_PLANE.includes(type) ? "data" : "surviving";
+}

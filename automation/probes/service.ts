@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import type { LookupFunction } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, request } from "undici";
+import { addressesOf } from "./resolver";
+
+export interface VerifyTarget {
+  /** The public name: `app.<domain>`. */
+  host: string;
+  /** Path of the service that the write goes to: `/emergency-call`. */
+  path: string;
+  /** The changeover that must answer; an answer of an older epoch does not count. */
+  site: string;
+  epoch: number;
+}
+
+export interface Verified {
+  key: string;
+  attempts: number;
+  /** From the first attempt to the write read back, in milliseconds. */
+  tookMs: number;
+  address: string;
+}
+
+/** Port of the public name: 443, or CHANGEOVER_PORT where the service stands behind another one. */
+function publicPort(): number {
+  return Number(process.env["CHANGEOVER_PORT"] ?? 443);
+}
+
+/**
+ * Recovered means verified: writes through the public name, as a user would, and reads the same row back, until both
+ * come from the site and epoch that should answer.
+ * @param options.everyMs pause between attempts
+ * @throws with the last reason when `timeoutMs` is over
+ */
+export async function verifyWrite(
+  target: VerifyTarget,
+  options: { timeoutMs: number; everyMs?: number; signal?: AbortSignal; onAttempt?: (reason: string) => void },
+): Promise<Verified> {
+  const started = performance.now();
+  const key = randomUUID();
+  let reason = "not tried";
+  for (let attempts = 1; ; attempts++) {
+    try {
+      const address = await attempt(target, key);
+      return { key, attempts, tookMs: performance.now() - started, address };
+    } catch (error) {
+      reason = (error as Error).message;
+      options.onAttempt?.(reason);
+    }
+    options.signal?.throwIfAborted();
+    if (performance.now() - started > options.timeoutMs) {
+      throw new Error(`no write through https://${target.host}${target.path} was confirmed by ${target.site} in ${options.timeoutMs} ms; last: ${reason}`);
+    }
+    await sleep(options.everyMs ?? 100);
+  }
+}
+
+interface Answer {
+  key?: string;
+  site?: string;
+  epoch?: number;
+  error?: string;
+}
+
+async function attempt(target: VerifyTarget, key: string): Promise<string> {
+  const [address] = await addressesOf(target.host);
+  if (!address) throw new Error(`${target.host} has no address`);
+  const agent = new Agent({ connect: { timeout: 1_000, lookup: pinned(address) }, headersTimeout: 2_000, bodyTimeout: 2_000 });
+  try {
+    const url = `https://${target.host}:${publicPort()}${target.path}/writes/${key}`;
+    const written = await exchange(agent, "PUT", url);
+    if (written.site !== target.site || Number(written.epoch) !== target.epoch) {
+      throw new Error(`the write was taken by ${written.site ?? "?"} in epoch ${written.epoch ?? "?"}`);
+    }
+    const read = await exchange(agent, "GET", url);
+    if (read.key !== key) throw new Error("the row that was written could not be read back");
+    return address;
+  } finally {
+    await agent.destroy();
+  }
+}
+
+async function exchange(dispatcher: Agent, method: "PUT" | "GET", url: string): Promise<Answer> {
+  const response = await request(url, {
+    dispatcher,
+    method,
+    ...(method === "PUT" ? { body: JSON.stringify({ probe: "changeover" }), headers: { "content-type": "application/json" } } : {}),
+  });
+  const text = await response.body.text();
+  let body: Answer = {};
+  try {
+    body = JSON.parse(text) as Answer;
+  } catch {
+    // A load balancer's own page: the status says enough.
+  }
+  if (response.statusCode !== 200) throw new Error(`${method} answered ${response.statusCode}${body.error ? ` (${body.error})` : ""}`);
+  return body;
+}
+
+/** The address is looked up once for each attempt; the connection then takes exactly that one. */
+function pinned(address: string): LookupFunction {
+  return (_host, options, done) => {
+    if (options.all) done(null, [{ address, family: 4 }]);
+    else done(null, address, 4);
+  };
+}

@@ -1,0 +1,136 @@
+import { formatDuration } from "../topology/duration";
+import type { Role } from "../topology/roles";
+import type { SiteName } from "../topology/schema";
+import { databaseState, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "./facts";
+import { paint, table } from "./output";
+import { probeWorkloads } from "./probes/cluster";
+import type { DatabaseState } from "./probes/database";
+import { addressesOf } from "./probes/resolver";
+
+export interface TierStatus {
+  tier: number;
+  /** Pods ready and wanted, over the tier's services; `undefined` where the site's Kubernetes API does not answer. */
+  ready: number;
+  wanted: number;
+}
+
+export interface SiteStatus {
+  name: SiteName;
+  role: Role;
+  region: string;
+  /** Epoch that the site was last updated to. */
+  epoch: number | null;
+  database: DatabaseState["kind"] | "none";
+  databaseDetail?: string;
+  /** How far its replica is behind, in milliseconds; `null` where it has none. */
+  lagMs: number | null;
+  /** Whether the public name leads here now. */
+  traffic: boolean;
+  tiers: TierStatus[];
+  /** Why the workloads are not known. */
+  workloadsDetail?: string;
+}
+
+export interface Status {
+  environment: string;
+  service: string;
+  activeSite: SiteName;
+  epoch: number;
+  /** Addresses that the public name has now. */
+  public: { name: string; addresses: string[] };
+  sites: SiteStatus[];
+}
+
+/**
+ * The sites as they are: state tells what should be, the databases, clusters and name servers what is. A site that does
+ * not answer within its time-out is shown as unreachable and holds nobody up.
+ * @param skip sites to which no call is made
+ */
+export async function readStatus(env: Environment, skip: SiteName[] = []): Promise<Status> {
+  const { topology, names, workspace } = env;
+  const [facts, addresses] = await Promise.all([siteFacts(env), lookUp(names.app)]);
+  const current = latestActivation(topology, facts);
+  const sites = await Promise.all(
+    facts.map(async (site): Promise<SiteStatus> => {
+      const role = roleIn(topology, site, current);
+      const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null };
+      if (role === "dormant") return { ...base, database: "none", lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
+      if (skip.includes(site.site)) {
+        return { ...base, database: "unreachable", databaseDetail: "not asked", lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
+      }
+      const secrets = await workspace.secrets(site.site);
+      const [database, workloads, traffic] = await Promise.all([
+        databaseState(site, secrets),
+        tierStates(env, secrets["kubeconfig"] ?? "").catch((error: unknown) => (error as Error).message),
+        serves(env, site, addresses),
+      ]);
+      return {
+        ...base,
+        database: database.kind,
+        ...(database.kind === "unreachable" ? { databaseDetail: database.reason } : {}),
+        lagMs: database.kind === "replica" ? Math.round(database.lagMs) : null,
+        traffic,
+        ...(typeof workloads === "string" ? { tiers: [], workloadsDetail: workloads } : { tiers: workloads }),
+      };
+    }),
+  );
+  return {
+    environment: workspace.environment,
+    service: topology.service,
+    activeSite: current.activeSite,
+    epoch: current.epoch,
+    public: { name: names.app, addresses },
+    sites,
+  };
+}
+
+async function lookUp(name: string): Promise<string[]> {
+  return addressesOf(name).catch(() => []);
+}
+
+async function serves({ topology }: Environment, site: SiteFacts, addresses: string[]): Promise<boolean> {
+  const own = await lookUp(`${site.site}.${topology.domain}`);
+  return own.some((address) => addresses.includes(address));
+}
+
+async function tierStates({ topology, names }: Environment, kubeconfig: string): Promise<TierStatus[]> {
+  const workloads = await probeWorkloads(kubeconfig, names.namespace);
+  return topology.tiers.map(({ tier, services }) => {
+    const mine = workloads.filter(({ service }) => service in services);
+    return { tier, ready: sum(mine.map((w) => w.ready)), wanted: sum(mine.map((w) => w.wanted)) };
+  });
+}
+
+function sum(values: number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+/** The status as a person reads it. */
+export function describeStatus(status: Status): string {
+  const roles: Record<Role, (text: string) => string> = { active: paint.green, standby: paint.cyan, dormant: paint.dim, fenced: paint.red };
+  const rows = status.sites.map((site) => [
+    site.name,
+    roles[site.role](site.role),
+    site.region,
+    site.epoch === null ? "-" : String(site.epoch),
+    site.database === "unreachable" ? paint.red("unreachable") : site.database,
+    site.lagMs === null ? "-" : formatDuration(site.lagMs),
+    site.traffic ? paint.green("here") : "-",
+    site.tiers.length === 0 ? (site.role === "dormant" ? "-" : paint.red("unknown")) : site.tiers.map((t) => tierText(t)).join(" "),
+  ]);
+  const notes = status.sites.flatMap((site) => [
+    ...(site.databaseDetail === undefined ? [] : [`${site.name}: database: ${site.databaseDetail}`]),
+    ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),
+  ]);
+  return [
+    `${status.service} (${status.environment}): ${paint.bold(status.activeSite)} is active, epoch ${status.epoch}; ${status.public.name} is ${status.public.addresses.join(", ") || "not resolved"}`,
+    "",
+    table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
+    ...(notes.length > 0 ? ["", ...notes.map((note) => paint.dim(note))] : []),
+  ].join("\n");
+}
+
+function tierText({ tier, ready, wanted }: TierStatus): string {
+  const text = `${tier}:${ready}/${wanted}`;
+  return ready < wanted ? paint.yellow(text) : text;
+}

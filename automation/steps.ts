@@ -1,0 +1,92 @@
+import pc from "picocolors";
+import { formatDuration } from "../topology/duration";
+
+type State = "running" | "done" | "failed";
+
+interface Step {
+  title: string;
+  budgetMs?: number | undefined;
+  state: State;
+  startedAt: number;
+  tookMs?: number;
+  note?: string;
+}
+
+const MARK: Record<State, string> = { running: "…", done: pc.green("✔"), failed: pc.red("✘") };
+
+/**
+ * A live list of steps with elapsed time against budget, on standard error. On a terminal it is drawn in place; elsewhere
+ * each step is a line when it ends, and a line every ten seconds while it runs.
+ */
+export class StepList {
+  private readonly steps = new Map<string, Step>();
+  private readonly live: boolean;
+  private drawn = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param quiet prints nothing, for `--json` */
+  constructor(private readonly quiet = false) {
+    this.live = !quiet && process.stderr.isTTY;
+    if (quiet) return;
+    this.timer = setInterval(
+      () => {
+        if (this.live) this.draw();
+        else for (const step of this.steps.values()) if (step.state === "running") process.stderr.write(`${this.line(step)}\n`);
+      },
+      this.live ? 100 : 10_000,
+    );
+    this.timer.unref();
+  }
+
+  start(id: string, title: string, budgetMs?: number): void {
+    if (this.steps.has(id)) return;
+    this.steps.set(id, { title, budgetMs, state: "running", startedAt: performance.now() });
+    if (this.live) this.draw();
+  }
+
+  done(id: string, note?: string): void {
+    this.end(id, "done", note);
+  }
+
+  failed(id: string, note?: string): void {
+    this.end(id, "failed", note);
+  }
+
+  /** Shows what a running step waits for. */
+  note(id: string, note: string): void {
+    const step = this.steps.get(id);
+    if (step) step.note = note;
+  }
+
+  /** Ends the drawing; steps that still run are shown as failed where `failed` says so. */
+  close(failed = false): void {
+    clearInterval(this.timer);
+    if (failed) for (const [id, step] of this.steps) if (step.state === "running") this.end(id, "failed");
+    if (this.live) this.draw();
+  }
+
+  private end(id: string, state: State, note?: string): void {
+    const step = this.steps.get(id);
+    if (!step || step.state !== "running") return;
+    step.state = state;
+    step.tookMs = performance.now() - step.startedAt;
+    if (note === undefined) delete step.note;
+    else step.note = note;
+    if (this.quiet) return;
+    if (this.live) this.draw();
+    else process.stderr.write(`${this.line(step)}\n`);
+  }
+
+  private line(step: Step): string {
+    const took = formatDuration(step.tookMs ?? performance.now() - step.startedAt);
+    const budget = step.budgetMs === undefined ? "" : pc.dim(` of ${formatDuration(step.budgetMs)}`);
+    const note = step.note ? pc.dim(`  ${step.note}`) : "";
+    return `${MARK[step.state]} ${step.title.padEnd(44)} ${took.padStart(7)}${budget}${note}`;
+  }
+
+  private draw(): void {
+    const lines = [...this.steps.values()].map((step) => `\u001b[2K${this.line(step)}\n`);
+    process.stderr.write((this.drawn > 0 ? `\u001b[${this.drawn}A` : "") + lines.join(""));
+    this.drawn = lines.length;
+  }
+}

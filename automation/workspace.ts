@@ -1,0 +1,281 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  CommandError,
+  ConcurrentUpdateError,
+  LocalWorkspace,
+  PulumiCommand,
+  Stack,
+  StackNotFoundError,
+  type ConfigMap,
+  type EngineEvent,
+  type OutputMap,
+} from "@pulumi/pulumi/automation";
+import { program } from "../stacks/program";
+import { BadInput } from "../topology/errors";
+import { Refused } from "./errors";
+
+/** What one resource went through, or would go through. */
+export interface Operation {
+  /** `secondary`, `data`, ... */
+  part: string;
+  urn: string;
+  type: string;
+  /** `create`, `update`, `replace`, `delete`, `same`, ... as Pulumi names them. */
+  op: string;
+  /** Names of the properties that differ. */
+  changes: string[];
+}
+
+/** A resource began or ended its operation. */
+export interface ResourceEvent {
+  phase: "start" | "end" | "failed";
+  urn: string;
+  type: string;
+  name: string;
+  op: string;
+}
+
+export interface UpdateOptions {
+  /** Called for each resource as it begins and ends. */
+  onResource?: (event: ResourceEvent) => void;
+  /** Ends the update as Ctrl-C would: the engine finishes what runs and saves its state. */
+  signal?: AbortSignal;
+}
+
+/** An update or preview that failed, with the engine's own diagnostics and none of its other output. */
+export class UpdateFailed extends Error {
+  constructor(
+    readonly stackName: string,
+    readonly diagnostics: string[],
+  ) {
+    super(`stack ${stackName}: ${diagnostics.join("; ") || "the update failed without a diagnostic"}`);
+    this.name = "UpdateFailed";
+  }
+}
+
+/**
+ * The stacks of one environment, and the only module that talks to the Automation API. Programs run inline, in this
+ * process, so that a changeover pays for loading them once.
+ */
+export class Workspace {
+  private readonly stacks = new Map<string, Promise<Stack>>();
+
+  private constructor(
+    /** Folder with Pulumi.yaml and the stacks' config files. */
+    readonly root: string,
+    readonly environment: string,
+    private readonly command: PulumiCommand,
+  ) {}
+
+  /** @throws BadInput where there is no Pulumi CLI or no passphrase */
+  static async open(root: string, environment: string): Promise<Workspace> {
+    if (process.env["PULUMI_CONFIG_PASSPHRASE"] === undefined && process.env["PULUMI_CONFIG_PASSPHRASE_FILE"] === undefined) {
+      throw new BadInput([
+        {
+          path: "PULUMI_CONFIG_PASSPHRASE",
+          value: undefined,
+          message: "the passphrase of the stacks' secrets, in this variable or in the file that PULUMI_CONFIG_PASSPHRASE_FILE names",
+        },
+      ]);
+    }
+    const command = await PulumiCommand.get();
+    return new Workspace(root, environment, command);
+  }
+
+  stackName(part: string): string {
+    return `${this.environment}-${part}`;
+  }
+
+  /** Config values in plain text, keys without `changeover:`; secrets are left out. Reads one file, starts nothing. */
+  async settings(part: string): Promise<Record<string, string>> {
+    const workspace = (await this.stack(part)).workspace;
+    const { config = {} } = await workspace.stackSettings(this.stackName(part));
+    const plain: Record<string, string> = {};
+    for (const [key, value] of Object.entries(config)) {
+      if (key.startsWith("changeover:") && typeof value !== "object") plain[key.slice("changeover:".length)] = String(value);
+    }
+    return plain;
+  }
+
+  /** Every config value, secrets decrypted. Keep them out of messages. */
+  async secrets(part: string): Promise<Record<string, string>> {
+    const all: ConfigMap = await this.attempt(part, async (stack) => stack.getAllConfig());
+    return Object.fromEntries(
+      Object.entries(all)
+        .filter(([key]) => key.startsWith("changeover:"))
+        .map(([key, { value }]) => [key.slice("changeover:".length), value]),
+    );
+  }
+
+  /** Writes plain config values, as `pulumi config set` would. */
+  async configure(part: string, values: Record<string, string>): Promise<void> {
+    const name = this.stackName(part);
+    const workspace = (await this.stack(part)).workspace;
+    const settings = await workspace.stackSettings(name);
+    const config = { ...settings.config, ...withNamespace(values) };
+    await workspace.saveStackSettings(name, { ...settings, config });
+  }
+
+  /** Writes secret config values, encrypted. */
+  async configureSecrets(part: string, values: Record<string, string>): Promise<void> {
+    const config: ConfigMap = {};
+    for (const [key, value] of Object.entries(values)) config[`changeover:${key}`] = { value, secret: true };
+    await this.attempt(part, async (stack) => stack.setAllConfig(config));
+  }
+
+  /** Creates the stack where it does not exist. */
+  async create(part: string): Promise<void> {
+    const stack = Stack.createOrSelect(this.stackName(part), await this.local());
+    this.stacks.set(part, stack);
+    await stack;
+  }
+
+  /** The stack's outputs; secrets as text. Read from the state backend, never from a region. */
+  async outputs(part: string): Promise<Record<string, unknown>> {
+    const outputs: OutputMap = await this.attempt(part, async (stack) => stack.outputs());
+    return Object.fromEntries(Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]));
+  }
+
+  /** Whether the environment has this stack. */
+  async exists(part: string): Promise<boolean> {
+    try {
+      await this.stack(part);
+      return true;
+    } catch (error) {
+      if (error instanceof StackNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** Runs an update. @throws UpdateFailed, Refused (locked) */
+  async update(part: string, options: UpdateOptions = {}): Promise<Operation[]> {
+    const events = new Collector(part, options.onResource);
+    await this.attempt(
+      part,
+      (stack) =>
+        stack.up({
+          onEvent: events.take,
+          suppressOutputs: true,
+          suppressProgress: true,
+          ...(options.signal ? { signal: options.signal } : {}),
+        }),
+      events,
+    );
+    return events.operations;
+  }
+
+  /** What an update would do with these config values in place of the stack's; changes nothing, not even the config file. */
+  async preview(part: string, values: Record<string, string> = {}, options: Pick<UpdateOptions, "signal"> = {}): Promise<Operation[]> {
+    const name = this.stackName(part);
+    const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
+    try {
+      const workspace = (await this.stack(part)).workspace;
+      const settings = await workspace.stackSettings(name);
+      const scratch = await LocalWorkspace.create({ workDir: folder, pulumiCommand: this.command });
+      await scratch.saveStackSettings("scratch", { ...settings, config: { ...settings.config, ...withNamespace(values) } });
+      const events = new Collector(part);
+      await this.attempt(
+        part,
+        (stack) =>
+          stack.preview({
+            configFile: join(folder, "Pulumi.scratch.yaml"),
+            onEvent: events.take,
+            suppressOutputs: true,
+            ...(options.signal ? { signal: options.signal } : {}),
+          }),
+        events,
+      );
+      return events.operations;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  private async local(): Promise<LocalWorkspace> {
+    return LocalWorkspace.create({ workDir: this.root, program, pulumiCommand: this.command });
+  }
+
+  private stack(part: string): Promise<Stack> {
+    let stack = this.stacks.get(part);
+    if (!stack) {
+      stack = this.local().then((workspace) => Stack.select(this.stackName(part), workspace));
+      this.stacks.set(part, stack);
+    }
+    return stack;
+  }
+
+  private async attempt<T>(part: string, run: (stack: Stack) => Promise<T>, events?: Collector): Promise<T> {
+    try {
+      return await run(await this.stack(part));
+    } catch (error) {
+      throw this.explain(part, error, events);
+    }
+  }
+
+  /** The CLI's errors in words that name what was wrong; its whole output, which could hold anything, stays out. */
+  private explain(part: string, error: unknown, events?: Collector): unknown {
+    const name = this.stackName(part);
+    if (error instanceof StackNotFoundError) {
+      return new BadInput([{ path: "stack", value: name, message: `a stack of this backend (${process.env["PULUMI_BACKEND_URL"] ?? "the logged-in one"}); see: pulumi stack ls` }]);
+    }
+    if (error instanceof ConcurrentUpdateError) {
+      const holder = /created by (.+)$/m.exec(error.message)?.[1] ?? "another update";
+      return new Refused(`stack ${name} is locked by ${holder}`, `wait for it; if that process is gone, run: pulumi cancel -s ${name} --yes`);
+    }
+    if (!(error instanceof CommandError)) return error;
+    if (/passphrase must be set|incorrect passphrase/.test(error.message)) {
+      return new BadInput([{ path: "PULUMI_CONFIG_PASSPHRASE", value: undefined, message: `the passphrase that stack ${name}'s secrets were encrypted with; the one given does not open them` }]);
+    }
+    return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
+  }
+}
+
+function withNamespace(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`changeover:${key}`, value]));
+}
+
+function firstError(output: string): string {
+  return /error: (.+)/.exec(output)?.[1] ?? "the Pulumi CLI failed; run the same by hand to see its output";
+}
+
+/** Gathers what engine events say about resources and errors. */
+class Collector {
+  readonly operations: Operation[] = [];
+  readonly diagnostics: string[] = [];
+  private readonly ops = new Map<string, string>();
+
+  constructor(
+    private readonly part: string,
+    private readonly onResource?: (event: ResourceEvent) => void,
+  ) {}
+
+  readonly take = (event: EngineEvent): void => {
+    const pre = event.resourcePreEvent?.metadata;
+    if (pre && pre.type !== "pulumi:pulumi:Stack") {
+      this.ops.set(pre.urn, pre.op);
+      this.operations.push({ part: this.part, urn: pre.urn, type: pre.type, op: pre.op, changes: pre.diffs ?? [] });
+      this.emit("start", pre.urn, pre.type, pre.op);
+    }
+    const done = event.resOutputsEvent?.metadata;
+    if (done && done.type !== "pulumi:pulumi:Stack") this.emit("end", done.urn, done.type, done.op);
+    const failed = event.resOpFailedEvent?.metadata;
+    if (failed) this.emit("failed", failed.urn, failed.type, failed.op);
+    const diagnostic = event.diagnosticEvent;
+    if (diagnostic?.severity === "error") {
+      const text = diagnostic.message.replace(/<\{%[^%]*%\}>/g, "").trim();
+      const about = diagnostic.urn ? `${nameOf(diagnostic.urn)}: ` : "";
+      // The stack's own "update failed" says nothing that the resource's diagnostic has not said.
+      if (text !== "" && text !== "update failed" && text !== "preview failed") this.diagnostics.push(about + text);
+    }
+  };
+
+  private emit(phase: ResourceEvent["phase"], urn: string, type: string, op: string): void {
+    this.onResource?.({ phase, urn, type, name: nameOf(urn), op });
+  }
+}
+
+function nameOf(urn: string): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
+}

@@ -1,0 +1,175 @@
+import { EventEmitter } from "node:events";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Topology } from "../topology/schema";
+import { createBalancers } from "./balancer";
+import { CertificateAuthority } from "./certificates";
+import { serveControl, type LabIdentity } from "./control";
+import { createDns } from "./dns";
+import { labFiles } from "./folder";
+import { createGateway } from "./gateway";
+import { rdsMend } from "./gateway/rds";
+import { createCluster } from "./kubernetes";
+import { createMoto } from "./moto";
+import type { AwsChange, LabContext, LabPart, OutageMode } from "./part";
+import { createPostgres } from "./postgres";
+import { ProcessTable } from "./processes";
+import { createReplication } from "./storage";
+import { world } from "./world";
+
+/** What `lab up` writes down for the daemon to begin with. */
+export interface LabDescription {
+  topology: Topology;
+  privileged: boolean;
+  /** Absolute paths of the binaries. */
+  tools: Record<string, string>;
+  /** How each provider plugin got here: `official` or `stand-in`. */
+  plugins: Record<string, "official" | "stand-in">;
+}
+
+/** Runs the lab's parts until it is told to stop. One process; the real servers are its children. */
+export async function runDaemon(folder: string): Promise<void> {
+  const files = labFiles(folder);
+  const description = JSON.parse(readFileSync(files.description, "utf8")) as LabDescription;
+  const { topology } = description;
+  mkdirSync(join(folder, "clients"), { recursive: true });
+  const log = (part: string, message: string): void => {
+    appendFileSync(files.log, `${new Date().toISOString()} ${part}: ${message}\n`);
+  };
+  const lab: LabContext = {
+    world: world(description.privileged),
+    folder,
+    tool(name) {
+      const path = description.tools[name];
+      if (!path) throw new Error(`the lab was set up without ${name}`);
+      return path;
+    },
+    processes: new ProcessTable(folder),
+    certificates: await CertificateAuthority.open(folder),
+    events: new EventEmitter<{ aws: [AwsChange] }>(),
+    log,
+  };
+
+  const postgres = createPostgres(lab);
+  const balancers = createBalancers(lab, { dnsNames: [`*.${topology.domain}`, topology.domain] });
+  const dns = createDns(lab, balancers);
+  const replication = createReplication(lab);
+  const gateway = createGateway(lab, [rdsMend(postgres)]);
+  const moto = createMoto(lab);
+  const clusters = Object.entries(topology.sites)
+    .filter(([, site]) => site.standby === "warm")
+    .map(([name, site]) => ({ site: name, cluster: createCluster(lab, site.region, { serviceProgram: files.service }) }));
+  // What others depend on comes first; it is stopped last.
+  const parts: LabPart[][] = [[moto], [gateway, ...clusters.map(({ cluster }) => cluster)], [postgres, balancers, dns, replication]];
+  const all = parts.flat();
+  const lost = new Map<string, { mode: OutageMode; at: string }>();
+
+  const identity: LabIdentity = { folder, pid: process.pid, startedAt: new Date().toISOString() };
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> =>
+    (stopping ??= (async () => {
+      log("lab", "stops");
+      for (const group of parts.toReversed()) await Promise.allSettled(group.map((part) => part.stop()));
+      await Promise.allSettled(lab.processes.list().map((child) => child.end(2_000)));
+    })());
+  process.on("uncaughtException", (error) => {
+    log("lab", `uncaught: ${error.stack ?? String(error)}`);
+  });
+  process.on("unhandledRejection", (error) => {
+    log("lab", `unhandled: ${(error as Error).stack ?? String(error)}`);
+  });
+
+  const regionOf = (value: unknown): string => {
+    const region = topology.sites[String(value)]?.region ?? String(value);
+    if (!Object.values(topology.sites).some((site) => site.region === region)) {
+      throw new Error(`${String(value)} is no site or region of the lab; there are: ${Object.entries(topology.sites).map(([name, site]) => `${name} (${site.region})`).join(", ")}`);
+    }
+    return region;
+  };
+
+  const control = await serveControl(lab.world.control, {
+    "GET /identity": () => Promise.resolve(identity),
+    "GET /status": () =>
+      Promise.resolve({
+        ...identity,
+        plugins: description.plugins,
+        regions: Object.entries(topology.sites).map(([site, { region }]) => ({ site, region, outage: lost.get(region) ?? null })),
+        processes: lab.processes.list().map(({ spec, pid }) => ({ name: spec.name, region: spec.region ?? null, pid })),
+        parts: Object.fromEntries(all.map((part) => [part.name, part.status?.() ?? null])),
+      }),
+    "GET /counts": () =>
+      Promise.resolve({
+        aws: gateway.counts(),
+        kubernetes: Object.fromEntries(clusters.map(({ site, cluster }) => [topology.sites[site]?.region ?? site, cluster.connectionsDuringOutage()])),
+      }),
+    "GET /health": () => Promise.resolve({ checks: dns.health(), transitions: dns.transitions() }),
+    "GET /kubeconfigs": () => Promise.resolve(Object.fromEntries(clusters.map(({ site, cluster }) => [site, cluster.kubeconfig()]))),
+    "POST /outage": async ({ region: name, mode = "stop" }) => {
+      const region = regionOf(name);
+      if (mode !== "stop" && mode !== "blackhole") throw new Error(`mode is ${JSON.stringify(mode)}; it may be stop or blackhole`);
+      if (lost.has(region)) throw new Error(`${region} is lost already`);
+      const at = new Date().toISOString();
+      lost.set(region, { mode, at });
+      log("lab", `${region} is lost (${mode})`);
+      await Promise.all(all.map((part) => part.outage?.(region, mode)));
+      return { region, mode, at };
+    },
+    "POST /heal": async ({ region: name }) => {
+      const region = regionOf(name);
+      if (!lost.has(region)) throw new Error(`${region} is not lost`);
+      for (const group of parts) await Promise.all(group.map((part) => part.heal?.(region)));
+      lost.delete(region);
+      log("lab", `${region} is back`);
+      return { region };
+    },
+    "POST /replication": async ({ region: name, instance, cut }) => {
+      const region = regionOf(name);
+      if (cut === true) await postgres.pauseReplication(region, String(instance));
+      else await postgres.resumeReplication(region, String(instance));
+      return {};
+    },
+    "POST /clients": async ({ run, env }) => {
+      const running = lab.processes.get("clients");
+      if (run !== true) {
+        await running?.end(10_000);
+        return {};
+      }
+      if (running) throw new Error("the clients run already");
+      lab.processes.spawn({ name: "clients", command: process.execPath, args: [join(folder, "clients.cjs")], env: env as Record<string, string>, cwd: folder });
+      return {};
+    },
+    "POST /stop": async () => {
+      setImmediate(() => {
+        void stop().then(() => {
+          control.closeAllConnections();
+          process.exit(0);
+        });
+      });
+      return Promise.resolve({ pid: process.pid });
+    },
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      void stop().then(() => process.exit(0));
+    });
+  }
+
+  log("lab", `starts in ${folder}`);
+  try {
+    for (const group of parts) await Promise.all(group.map((part) => part.start()));
+  } catch (error) {
+    log("lab", `did not start: ${(error as Error).stack ?? String(error)}`);
+    await stop();
+    throw error;
+  }
+  log("lab", "ready");
+}
+
+if (require.main === module) {
+  const folder = process.argv[2];
+  if (!folder) throw new Error("usage: daemon <folder>");
+  runDaemon(folder).catch((error: unknown) => {
+    process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,53 @@
+import { delimiter } from "node:path";
+import type { Topology } from "../topology/schema";
+import type { CertificateAuthority } from "./certificates";
+import { labFiles } from "./folder";
+import { url, type World } from "./world";
+
+/** What `aws`, `kubectl`, `psql`, `pulumi` and the driver need to be pointed at the lab. */
+export function labEnvironment(
+  folder: string,
+  world: World,
+  topology: Topology,
+  certificates: Pick<CertificateAuthority, "caFile">,
+  toolFolders: string[],
+): Record<string, string> {
+  const files = labFiles(folder);
+  const home = topology.sites[topology.home];
+  return {
+    CHANGEOVER_ENVIRONMENT: "lab",
+    CHANGEOVER_RESOLVER: `${world.dns.host}:${world.dns.port}`,
+    CHANGEOVER_PORT: String(world.privileged ? 443 : 10_443),
+    CHANGEOVER_JOURNALS: files.journals,
+    AWS_ENDPOINT_URL: url(world.aws),
+    AWS_ACCESS_KEY_ID: "lab",
+    AWS_SECRET_ACCESS_KEY: "lab",
+    AWS_REGION: home?.region ?? "us-east-1",
+    // What is not imported from the caller's own configuration cannot reach a real account.
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_EC2_METADATA_DISABLED: "true",
+    KUBECONFIG: files.kubeconfig,
+    PGSERVICEFILE: files.pgService,
+    PGPASSFILE: files.pgPass,
+    PGSERVICE: topology.home,
+    NODE_EXTRA_CA_CERTS: certificates.caFile,
+    PULUMI_BACKEND_URL: `file://${files.state}`,
+    PULUMI_HOME: files.pulumiHome,
+    PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PATH: [...toolFolders, process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter),
+  };
+}
+
+/** The environment as a shell reads it, with `dig` asking the lab's name server. */
+export function shellScript(environment: Record<string, string>, world: World): string {
+  const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
+  return [
+    ...Object.entries(environment).map(([key, value]) => `export ${key}=${quote(value)}`),
+    "unset AWS_PROFILE AWS_SESSION_TOKEN PULUMI_CONFIG_PASSPHRASE PGHOST PGPORT PGUSER PGDATABASE",
+    `dig() { command dig @${world.dns.host} -p ${world.dns.port} "$@"; }`,
+    "",
+  ].join("\n");
+}

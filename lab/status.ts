@@ -1,0 +1,28 @@
+import { paint, table } from "../automation/output";
+import type { LabIdentity } from "./control";
+import type { OutageMode } from "./part";
+
+/** Answer of the lab's `/status`. */
+export interface LabStatus extends LabIdentity {
+  plugins: Record<string, string>;
+  regions: { site: string; region: string; outage: { mode: OutageMode; at: string } | null }[];
+  processes: { name: string; region: string | null; pid: number }[];
+  parts: Record<string, unknown>;
+}
+
+export function describeLab(status: LabStatus): string {
+  const rows = status.regions.map(({ site, region, outage }) => [
+    site,
+    region,
+    outage ? paint.red(`lost since ${outage.at} (${outage.mode})`) : paint.green("up"),
+    String(status.processes.filter((child) => child.region === region).length),
+  ]);
+  const plugins = Object.entries(status.plugins).map(([name, origin]) => `${name} ${origin}`);
+  return [
+    `lab in ${status.folder}, up since ${status.startedAt}; plugins: ${plugins.join(", ")}`,
+    "",
+    table(["SITE", "REGION", "STATE", "PROCESSES"], rows),
+    "",
+    'to point this shell at it: eval "$(npx changeover lab env)"',
+  ].join("\n");
+}
