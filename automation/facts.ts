@@ -1,4 +1,4 @@
-import { namesFor, type Names } from "../topology/names";
+import { DATABASE_ADMIN, namesFor, type Names } from "../topology/names";
 import { roleOf, type Activation } from "../topology/roles";
 import type { SiteName, Topology } from "../topology/schema";
 import { probeDatabase, type DatabaseState } from "./probes/database";
@@ -57,11 +57,8 @@ export async function databaseState(facts: SiteFacts, secrets: Record<string, st
     host: facts.database.address,
     port: facts.database.port,
     database: facts.database.name,
-    user: MASTER_USER,
+    user: DATABASE_ADMIN,
     password: secrets["databasePassword"] ?? "",
     ca: secrets["databaseCa"],
   });
 }
-
-/** Login of the instance's owner; the services have one of their own. */
-export const MASTER_USER = "service_admin";

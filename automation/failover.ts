@@ -27,6 +27,8 @@ export interface FailoverReport {
   from: SiteName;
   to: SiteName;
   epoch: number;
+  /** When the command began, in milliseconds of the wall clock. */
+  startedAt: number;
   /** One after the other, so that they add up to `recoveredMs`. */
   segmentsMs: { decide: number; fence: number; promote: number; services: number; traffic: number; verify: number };
   tiers: { tier: number; readyMs: number }[];
@@ -45,6 +47,7 @@ export interface FailoverReport {
  * @throws BadInput, Refused before anything changed; Stopped after
  */
 export async function failover(env: Environment, request: FailoverRequest, journal: Journal, steps: StepList): Promise<FailoverReport> {
+  const startedAt = Date.now();
   const started = performance.now();
   const clock = (): number => performance.now() - started;
   const { topology, names, workspace } = env;
@@ -117,6 +120,7 @@ export async function failover(env: Environment, request: FailoverRequest, journ
       from,
       to,
       epoch,
+      startedAt,
       segmentsMs: rounded({
         decide: decidedMs,
         fence: fencedMs - decidedMs,

@@ -138,6 +138,12 @@ export class Workspace {
     return Object.fromEntries(Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]));
   }
 
+  /** Operations that an update began and never ended, in the stack's state. */
+  async pendingOperations(part: string): Promise<number> {
+    const { deployment } = await this.attempt(part, (stack) => stack.exportStack());
+    return ((deployment as { pending_operations?: unknown[] }).pending_operations ?? []).length;
+  }
+
   /** Whether the environment has this stack. */
   async exists(part: string): Promise<boolean> {
     try {

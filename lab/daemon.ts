@@ -25,6 +25,8 @@ export interface LabDescription {
   tools: Record<string, string>;
   /** How each provider plugin got here: `official` or `stand-in`. */
   plugins: Record<string, "official" | "stand-in">;
+  /** `PULUMI_HOME` that has them. */
+  pulumiHome: string;
 }
 
 /** Runs the lab's parts until it is told to stop. One process; the real servers are its children. */
@@ -56,9 +58,10 @@ export async function runDaemon(folder: string): Promise<void> {
   const replication = createReplication(lab);
   const gateway = createGateway(lab, [rdsMend(postgres)]);
   const moto = createMoto(lab);
-  const clusters = Object.entries(topology.sites)
-    .filter(([, site]) => site.standby === "warm")
-    .map(([name, site]) => ({ site: name, cluster: createCluster(lab, site.region, { serviceProgram: files.service }) }));
+  const warm = Object.entries(topology.sites).filter(([, site]) => site.standby === "warm");
+  const clusters = await Promise.all(
+    warm.map(async ([name, site]) => ({ site: name, cluster: await createCluster(lab, site.region, { serviceProgram: files.service }) })),
+  );
   // What others depend on comes first; it is stopped last.
   const parts: LabPart[][] = [[moto], [gateway, ...clusters.map(({ cluster }) => cluster)], [postgres, balancers, dns, replication]];
   const all = parts.flat();

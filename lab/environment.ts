@@ -1,18 +1,18 @@
-import { delimiter } from "node:path";
-import type { Topology } from "../topology/schema";
+import { delimiter, dirname } from "node:path";
 import type { CertificateAuthority } from "./certificates";
+import type { LabDescription } from "./daemon";
 import { labFiles } from "./folder";
-import { url, type World } from "./world";
+import { url, world as worldOf, type World } from "./world";
 
 /** What `aws`, `kubectl`, `psql`, `pulumi` and the driver need to be pointed at the lab. */
 export function labEnvironment(
   folder: string,
-  world: World,
-  topology: Topology,
+  { topology, privileged, tools, pulumiHome }: LabDescription,
   certificates: Pick<CertificateAuthority, "caFile">,
-  toolFolders: string[],
 ): Record<string, string> {
   const files = labFiles(folder);
+  const world = worldOf(privileged);
+  const onPath = ["pulumi", "pulumi-language-nodejs", "psql"].flatMap((name) => tools[name] ?? []).map((path) => dirname(path));
   const home = topology.sites[topology.home];
   return {
     CHANGEOVER_ENVIRONMENT: "lab",
@@ -33,11 +33,11 @@ export function labEnvironment(
     PGSERVICE: topology.home,
     NODE_EXTRA_CA_CERTS: certificates.caFile,
     PULUMI_BACKEND_URL: `file://${files.state}`,
-    PULUMI_HOME: files.pulumiHome,
+    PULUMI_HOME: pulumiHome,
     PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-    PATH: [...toolFolders, process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter),
+    PATH: [...new Set(onPath), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter),
   };
 }
 

@@ -19,7 +19,6 @@ export function labFiles(folder: string) {
     pgService: join(folder, "pg_service.conf"),
     pgPass: join(folder, "pgpass"),
     state: join(folder, "state"),
-    pulumiHome: join(folder, "pulumi"),
     journals: join(folder, "journals"),
     service: join(folder, "service.cjs"),
     ledger: join(folder, "clients", "ledger.jsonl"),

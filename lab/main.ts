@@ -3,7 +3,7 @@ import { complain } from "../automation/main";
 import { say, sayJson } from "../automation/output";
 import { askLab, runningLab } from "./control";
 import { labDown } from "./down";
-import { runDrill, type DrillOptions } from "./drill";
+import { runDrill, type DrillOptions } from "./drill/run";
 import { ROOT, labFolder } from "./folder";
 import { describeLab, type LabStatus } from "./status";
 import { labShell, labUp } from "./up";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
-import { MASTER_USER } from "../automation/facts";
 import { Workspace } from "../automation/workspace";
+import { DATABASE_ADMIN } from "../topology/names";
 import type { Topology } from "../topology/schema";
 import { askLab } from "./control";
 import { ROOT, labFiles } from "./folder";
@@ -44,7 +44,7 @@ export async function writeClientFiles(folder: string, topology: Topology, passw
           `host=${database.address}`,
           `port=${database.port}`,
           `dbname=${database.name}`,
-          `user=${MASTER_USER}`,
+          `user=${DATABASE_ADMIN}`,
           "sslmode=verify-full",
           `sslrootcert=${certificates.caFile}`,
           "",
@@ -52,5 +52,5 @@ export async function writeClientFiles(folder: string, topology: Topology, passw
       )
       .join("\n"),
   );
-  writeFileSync(files.pgPass, databases.map(({ database }) => `${database.address}:${database.port}:*:${MASTER_USER}:${password}\n`).join(""), { mode: 0o600 });
+  writeFileSync(files.pgPass, databases.map(({ database }) => `${database.address}:${database.port}:*:${DATABASE_ADMIN}:${password}\n`).join(""), { mode: 0o600 });
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ACMClient, ImportCertificateCommand } from "@aws-sdk/client-acm";
 import { Refused } from "../automation/errors";
@@ -15,8 +15,7 @@ import { askLab, runningLab } from "./control";
 import type { LabDescription } from "./daemon";
 import { removeFiles } from "./down";
 import { labEnvironment, shellScript } from "./environment";
-import { ROOT, labFiles } from "./folder";
-import { labFolder } from "./folder";
+import { ROOT, labFiles, labFolder } from "./folder";
 import { writeClientFiles } from "./pointers";
 import { ProcessTable, startTimeOf } from "./processes";
 import { buildPrograms, labTools } from "./tools";
@@ -47,10 +46,10 @@ export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promis
     steps.done("clean", swept > 0 ? `ended ${swept} processes` : undefined);
 
     steps.start("servers", "Start the servers of three regions");
-    for (const path of [folder, files.state, files.pulumiHome, files.journals]) mkdirSync(path, { recursive: true });
+    for (const path of [folder, files.state, files.journals]) mkdirSync(path, { recursive: true });
     const topology = loadTopology(join(ROOT, "topology.yaml"));
     const privileged = await canBindLowPorts();
-    const description: LabDescription = { topology, privileged, tools: tools.paths, plugins: await tools.installPlugins(files.pulumiHome) };
+    const description: LabDescription = { topology, privileged, tools: tools.paths, plugins: tools.plugins, pulumiHome: tools.pulumiHome };
     writeFileSync(files.description, JSON.stringify(description, null, 2));
     writeFileSync(files.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
     const secrets: Secrets = { databasePassword: randomBytes(18).toString("base64url"), appPassword: randomBytes(18).toString("base64url") };
@@ -60,7 +59,7 @@ export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promis
     steps.done("servers");
 
     // From here on this process is one more client of the lab.
-    const environment = labEnvironment(folder, world(privileged), topology, certificates, toolFolders(description));
+    const environment = labEnvironment(folder, description, certificates);
     Object.assign(process.env, environment);
     delete process.env["PULUMI_CONFIG_PASSPHRASE"];
     await deploy(topology, certificates, secrets, steps);
@@ -131,7 +130,8 @@ async function deploy(topology: Topology, certificates: CertificateAuthority, se
       const region = topology.sites[part]?.region;
       const plain: Record<string, string> = { ...activation };
       if (region !== undefined) plain["certificateArn"] = await importCertificate(topology, region, certificates);
-      if (part === "data" || topology.sites[part]?.standby === "warm") plain["databaseCa"] = certificates.caCert;
+      if (part === "data") plain["databaseCaFile"] = certificates.caFile;
+      if (topology.sites[part]?.standby === "warm") plain["databaseCa"] = certificates.caCert;
       await workspace.configureSecrets(part, {
         ...(part === "edge" || cold.includes(part) ? {} : { ...secrets }),
         ...(kubeconfigs[part] === undefined ? {} : { kubeconfig: kubeconfigs[part] }),
@@ -186,16 +186,12 @@ async function canBindLowPorts(): Promise<boolean> {
   });
 }
 
-function toolFolders(description: LabDescription): string[] {
-  return [...new Set(["pulumi", "pulumi-language-nodejs", "kubectl", "psql"].flatMap((name) => description.tools[name] ?? []).map((path) => dirname(path)))];
-}
-
 /** For `lab env`: the environment of the lab that is up, and the same as a shell script. */
 export async function labShell(folder: string): Promise<{ environment: Record<string, string>; script: string }> {
   const { description: file } = labFiles(folder);
   if (!existsSync(file) || (await runningLab())?.folder !== folder) throw new Refused("this checkout's lab is not up", "changeover lab up");
   const description = JSON.parse(readFileSync(file, "utf8")) as LabDescription;
   const where = world(description.privileged);
-  const environment = labEnvironment(folder, where, description.topology, await CertificateAuthority.open(folder), toolFolders(description));
+  const environment = labEnvironment(folder, description, await CertificateAuthority.open(folder));
   return { environment, script: shellScript(environment, where) };
 }

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// Starts with nothing installed: plain JavaScript, no dependencies until the packages are there.
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const NODE = [20, 19];
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
+  process.stderr.write(`changeover: Node.js is ${process.versions.node}; it may be ${NODE.join(".")} or later\n`);
+  process.exit(2);
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { ensureNodePackages } = await import("../setup/node-packages.mjs");
+try {
+  await ensureNodePackages(root);
+} catch (error) {
+  process.stderr.write(`changeover: node packages cannot be had: ${error.message}\n`);
+  process.exit(3);
+}
+
+await import("../setup/typescript.mjs");
+const argv = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+// The one place outside lab/ that knows it: by path, for the verbs that are the lab's own.
+const { main } = require(argv[0] === "lab" || argv[0] === "drill" ? "../lab/main.ts" : "../automation/main.ts");
+process.exitCode = await main(argv);

@@ -1,0 +1,118 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { policyDocument, type Statement } from "./policy-document";
+
+export interface AccessArgs {
+  /** Name of the operators' role. */
+  role: string;
+  /** AWS account whose people may take the role on: twelve digits. */
+  account: string;
+  /** Begins the names of the service's databases, and of its roles: `samia-tarot-production`. */
+  prefix: string;
+  /** Longest session, in seconds, from the second factor on. IAM allows no role less than 3600. @default 3600 */
+  sessionSeconds?: number;
+}
+
+/** The role in which an operator, or a driver on an operator's behalf, moves the service: with a second factor, for an hour. */
+export class Access extends pulumi.ComponentResource {
+  readonly roleArn: pulumi.Output<string>;
+
+  constructor(name: string, args: AccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("changeover:edge:Access", name, {}, opts);
+    const { account, sessionSeconds = 3600 } = args;
+    const role = new aws.iam.Role(
+      `${name}-operator`,
+      {
+        name: args.role,
+        description: "Moves the service between its sites",
+        maxSessionDuration: sessionSeconds,
+        assumeRolePolicy: policyDocument([
+          {
+            Sid: "SecondFactor",
+            Effect: "Allow",
+            Principal: { AWS: `arn:aws:iam::${account}:root` },
+            Action: "sts:AssumeRole",
+            Condition: {
+              Bool: { "aws:MultiFactorAuthPresent": "true" },
+              NumericLessThan: { "aws:MultiFactorAuthAge": String(sessionSeconds) },
+            },
+          },
+        ]),
+      },
+      { parent: this },
+    );
+    new aws.iam.RolePolicy(
+      `${name}-operator-policy`,
+      { name: "changeover", role: role.name, policy: policyDocument(changeover(args.account, args.prefix)) },
+      { parent: this },
+    );
+    this.roleArn = role.arn;
+    this.registerOutputs({ roleArn: this.roleArn });
+  }
+}
+
+/** See everything that the stacks hold, change what a changeover changes. Never the locks of the evidence, nor DNS. */
+function changeover(account: string, prefix: string): Statement[] {
+  return [
+    {
+      Sid: "See",
+      Effect: "Allow",
+      Action: [
+        "backup:Describe*",
+        "backup:List*",
+        "cloudwatch:Describe*",
+        "cloudwatch:GetMetricData",
+        "ec2:Describe*",
+        "elasticloadbalancing:Describe*",
+        "iam:GetRole*",
+        "iam:List*",
+        "kms:Describe*",
+        "kms:GetKey*",
+        "kms:List*",
+        "rds:Describe*",
+        "rds:List*",
+        "route53:Get*",
+        "route53:List*",
+        "s3:GetBucket*",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket*",
+        "sns:GetTopicAttributes",
+        "sns:List*",
+      ],
+      Resource: "*",
+    },
+    {
+      Sid: "Database",
+      Effect: "Allow",
+      Action: [
+        "rds:PromoteReadReplica",
+        "rds:CreateDBInstanceReadReplica",
+        "rds:ModifyDBInstance",
+        "rds:CreateDBSnapshot",
+        "rds:AddTagsToResource",
+      ],
+      Resource: [
+        `arn:aws:rds:*:${account}:db:${prefix}-*`,
+        `arn:aws:rds:*:${account}:snapshot:${prefix}-*`,
+        `arn:aws:rds:*:${account}:subgrp:*`,
+        `arn:aws:rds:*:${account}:pg:*`,
+      ],
+    },
+    {
+      Sid: "Objects",
+      Effect: "Allow",
+      Action: ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject"],
+      Resource: [`arn:aws:s3:::${prefix}-${account}-*-switch/*`, `arn:aws:s3:::${prefix}-${account}-*-control/*`],
+    },
+    {
+      Sid: "Keys",
+      Effect: "Allow",
+      Action: ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
+      Resource: `arn:aws:kms:*:${account}:key/*`,
+      Condition: { "ForAnyValue:StringLike": { "kms:ResourceAliases": `alias/${prefix}-*` } },
+    },
+    { Sid: "Copies", Effect: "Allow", Action: "s3:PutReplicationConfiguration", Resource: `arn:aws:s3:::${prefix}-${account}-*` },
+    { Sid: "CopyingRole", Effect: "Allow", Action: "iam:PassRole", Resource: `arn:aws:iam::${account}:role/${prefix}-*-replication` },
+  ];
+}

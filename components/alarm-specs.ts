@@ -1,0 +1,90 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** An alarm as plain data; one period of it is a minute. */
+export interface AlarmSpec {
+  /** Short name: `replica-lag`. */
+  name: string;
+  /** For whoever is woken by it: what is wrong, and what it means for a failover. */
+  description: string;
+  /** Metric, with its CloudWatch namespace and what it belongs to. */
+  namespace: string;
+  metric: string;
+  dimensions: Record<string, pulumi.Input<string>>;
+  statistic: "Maximum" | "Minimum" | "Average";
+  /** Rings above, or below, the threshold. */
+  rings: "above" | "below";
+  threshold: number;
+  /** Minutes in a row that it must be so. */
+  minutes: number;
+  /** What no data means. */
+  missing: "breaching" | "notBreaching" | "missing";
+}
+
+/**
+ * A replica further behind than its objective allows. It stays when the site becomes active and then has no data, which
+ * is no alarm: one thing less that a failover changes.
+ * @param database identifier of the instance
+ * @param seconds the largest lag
+ */
+export function replicaLag(database: pulumi.Input<string>, seconds: number): AlarmSpec {
+  return {
+    name: "replica-lag",
+    description: `The replica is more than ${seconds} s behind: a failover now would lose more than the objective allows.`,
+    namespace: "AWS/RDS",
+    metric: "ReplicaLag",
+    dimensions: { DBInstanceIdentifier: database },
+    statistic: "Maximum",
+    rings: "above",
+    threshold: seconds,
+    minutes: 1,
+    missing: "missing",
+  };
+}
+
+/** Storage that runs full stops a writer, and a replica too. */
+export function storageLeft(database: pulumi.Input<string>, gib: number): AlarmSpec {
+  return {
+    name: "database-storage",
+    description: `The database has less than ${gib} GiB of storage left.`,
+    namespace: "AWS/RDS",
+    metric: "FreeStorageSpace",
+    dimensions: { DBInstanceIdentifier: database },
+    statistic: "Minimum",
+    rings: "below",
+    threshold: gib * 2 ** 30,
+    minutes: 5,
+    missing: "missing",
+  };
+}
+
+/** A service that no pod serves, at an active site or at a standby that would have to take over with it. */
+export function serving(service: string, targetGroup: pulumi.Input<string>, balancer: pulumi.Input<string>): AlarmSpec {
+  return {
+    name: `serving-${service}`,
+    description: `No pod of ${service} is healthy behind the load balancer.`,
+    namespace: "AWS/ApplicationELB",
+    metric: "HealthyHostCount",
+    dimensions: { TargetGroup: targetGroup, LoadBalancer: balancer },
+    statistic: "Minimum",
+    rings: "below",
+    threshold: 1,
+    minutes: 1,
+    missing: "breaching",
+  };
+}
+
+/** A site that DNS would not send anybody to. */
+export function siteHealth(site: string, healthCheckId: pulumi.Input<string>): AlarmSpec {
+  return {
+    name: `health-${site}`,
+    description: `Route 53 counts the site ${site} as unhealthy.`,
+    namespace: "AWS/Route53",
+    metric: "HealthCheckStatus",
+    dimensions: { HealthCheckId: healthCheckId },
+    statistic: "Minimum",
+    rings: "below",
+    threshold: 1,
+    minutes: 1,
+    missing: "breaching",
+  };
+}

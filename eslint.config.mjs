@@ -1,0 +1,56 @@
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+/** Imports that cross a border. Regular expressions, because the depth of `../` differs. */
+const folder = (names) => `^(\\.\\.?/)+(?:[^/]+/)*(?:${names})(/|$)`;
+const border = (...rules) => ({
+  "no-restricted-imports": ["error", { patterns: rules.map(([regex, message]) => ({ regex, message })) }],
+});
+
+const LAB = [folder("lab|test|bench"), "The product never imports the lab, tests or measurements."];
+const PULUMI = ["^@pulumi/", "Decisions know no Pulumi: the domain is plain data."];
+const IO = ["^node:(?!assert|util$)", "Decisions do no I/O."];
+const SYSTEMS = ["^(@aws-sdk/|@kubernetes/|pg$|undici$)", "Decisions talk to no system."];
+const AUTOMATION = [folder("automation|setup"), "Components and stacks are run by the driver; they do not know it."];
+
+export default defineConfig(
+  globalIgnores(["node_modules/", ".lab/", "drill-*/", "coverage/"]),
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      eqeqeq: "error",
+      "prefer-template": "error",
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports", disallowTypeAnnotations: false }],
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      // A number in a message prints as one expects.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      // An interface's method may answer at once where another implementation waits.
+      "@typescript-eslint/require-await": "off",
+      // noPropertyAccessFromIndexSignature is off: either form, by taste of the place.
+      "@typescript-eslint/dot-notation": "off",
+      "@typescript-eslint/unified-signatures": "off",
+    },
+  },
+  { files: ["topology/**/*.ts"], rules: border(LAB, PULUMI, IO, SYSTEMS, [folder("stacks|components|automation|setup|policies"), "The domain imports nothing of the project but itself."]) },
+  { files: ["components/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS, IO, [folder("stacks|policies"), "A component knows nothing of the stacks that use it."]) },
+  { files: ["stacks/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
+  { files: ["policies/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
+  { files: ["automation/**/*.ts", "setup/**/*.ts", "*.ts"], rules: border(LAB) },
+  { files: ["setup/**/*.ts"], rules: border(LAB, [folder("automation|stacks|components|policies"), "Set-up comes before everything else."]) },
+  {
+    // Reads the environment's topology.yaml for the stacks.
+    files: ["test/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/unbound-method": "off",
+    },
+  },
+  {
+    files: ["**/*.mjs"],
+    rules: { eqeqeq: "error", "no-undef": "off", "no-unused-vars": "error", "prefer-const": "error" },
+  },
+);

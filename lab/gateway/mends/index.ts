@@ -1,0 +1,14 @@
+import type { World } from "../../world";
+import type { Mend } from "../mend";
+import { bucketPolicies } from "./bucket-policies";
+import { bucketRegions } from "./bucket-regions";
+import { keysByArn } from "./keys";
+import { recordChecks } from "./records";
+
+/** Account that owns everything in the lab. */
+const CALLER = "arn:aws:iam::123456789012:root";
+
+/** Corrections that need no data plane of the lab. */
+export function ownMends(world: World): Mend[] {
+  return [bucketRegions(), bucketPolicies(CALLER), recordChecks(world), keysByArn];
+}

@@ -1,0 +1,73 @@
+/** Actions of the services that put them into method and path. Pure. */
+
+type Route = [method: string, path: RegExp, action: string];
+
+const ROUTE53: Route[] = [
+  ["POST", /^\/hostedzone$/, "CreateHostedZone"],
+  ["GET", /^\/hostedzone$/, "ListHostedZones"],
+  ["GET", /^\/hostedzonesbyname$/, "ListHostedZonesByName"],
+  ["GET", /^\/hostedzonesbyvpc$/, "ListHostedZonesByVPC"],
+  ["GET", /^\/hostedzonecount$/, "GetHostedZoneCount"],
+  ["GET", /^\/hostedzone\/([^/]+)$/, "GetHostedZone"],
+  ["POST", /^\/hostedzone\/([^/]+)$/, "UpdateHostedZoneComment"],
+  ["DELETE", /^\/hostedzone\/([^/]+)$/, "DeleteHostedZone"],
+  ["POST", /^\/hostedzone\/([^/]+)\/rrset$/, "ChangeResourceRecordSets"],
+  ["GET", /^\/hostedzone\/([^/]+)\/rrset$/, "ListResourceRecordSets"],
+  ["GET", /^\/hostedzone\/([^/]+)\/dnssec$/, "GetDNSSEC"],
+  ["POST", /^\/hostedzone\/([^/]+)\/associatevpc$/, "AssociateVPCWithHostedZone"],
+  ["POST", /^\/hostedzone\/([^/]+)\/disassociatevpc$/, "DisassociateVPCFromHostedZone"],
+  ["POST", /^\/healthcheck$/, "CreateHealthCheck"],
+  ["GET", /^\/healthcheck$/, "ListHealthChecks"],
+  ["GET", /^\/healthcheck\/([^/]+)$/, "GetHealthCheck"],
+  ["POST", /^\/healthcheck\/([^/]+)$/, "UpdateHealthCheck"],
+  ["DELETE", /^\/healthcheck\/([^/]+)$/, "DeleteHealthCheck"],
+  ["GET", /^\/healthcheck\/([^/]+)\/status$/, "GetHealthCheckStatus"],
+  ["GET", /^\/healthcheck\/([^/]+)\/lastfailurereason$/, "GetHealthCheckLastFailureReason"],
+  ["GET", /^\/healthcheckcount$/, "GetHealthCheckCount"],
+  ["GET", /^\/checkeripranges$/, "GetCheckerIpRanges"],
+  ["GET", /^\/tags\/[^/]+\/(.+)$/, "ListTagsForResource"],
+  ["POST", /^\/tags\/[^/]+\/(.+)$/, "ChangeTagsForResource"],
+  ["POST", /^\/tags\/[^/]+$/, "ListTagsForResources"],
+  ["GET", /^\/change\/(.+)$/, "GetChange"],
+  ["GET", /^\/testdnsanswer$/, "TestDNSAnswer"],
+];
+
+const BACKUP: Route[] = [
+  ["PUT", /^\/backup-vaults\/([^/]+)$/, "CreateBackupVault"],
+  ["GET", /^\/backup-vaults$/, "ListBackupVaults"],
+  ["GET", /^\/backup-vaults\/([^/]+)$/, "DescribeBackupVault"],
+  ["DELETE", /^\/backup-vaults\/([^/]+)$/, "DeleteBackupVault"],
+  ["PUT", /^\/backup-vaults\/([^/]+)\/vault-lock$/, "PutBackupVaultLockConfiguration"],
+  ["DELETE", /^\/backup-vaults\/([^/]+)\/vault-lock$/, "DeleteBackupVaultLockConfiguration"],
+  ["PUT", /^\/backup-vaults\/([^/]+)\/access-policy$/, "PutBackupVaultAccessPolicy"],
+  ["GET", /^\/backup-vaults\/([^/]+)\/access-policy$/, "GetBackupVaultAccessPolicy"],
+  ["GET", /^\/backup-vaults\/([^/]+)\/recovery-points$/, "ListRecoveryPointsByBackupVault"],
+  ["PUT", /^\/backup\/plans$/, "CreateBackupPlan"],
+  ["GET", /^\/backup\/plans$/, "ListBackupPlans"],
+  ["GET", /^\/backup\/plans\/([^/]+)$/, "GetBackupPlan"],
+  ["POST", /^\/backup\/plans\/([^/]+)$/, "UpdateBackupPlan"],
+  ["DELETE", /^\/backup\/plans\/([^/]+)$/, "DeleteBackupPlan"],
+  ["PUT", /^\/backup\/plans\/([^/]+)\/selections$/, "CreateBackupSelection"],
+  ["GET", /^\/backup\/plans\/([^/]+)\/selections$/, "ListBackupSelections"],
+  ["GET", /^\/backup\/plans\/([^/]+)\/selections\/[^/]+$/, "GetBackupSelection"],
+  ["DELETE", /^\/backup\/plans\/([^/]+)\/selections\/[^/]+$/, "DeleteBackupSelection"],
+  ["PUT", /^\/backup-jobs$/, "StartBackupJob"],
+  ["GET", /^\/backup-jobs$/, "ListBackupJobs"],
+  ["PUT", /^\/copy-jobs$/, "StartCopyJob"],
+  ["PUT", /^\/restore-jobs$/, "StartRestoreJob"],
+  ["GET", /^\/tags\/(.+)$/, "ListTags"],
+  ["POST", /^\/tags\/(.+)$/, "TagResource"],
+  ["POST", /^\/untag\/(.+)$/, "UntagResource"],
+];
+
+const SERVICES: Record<string, Route[]> = { route53: ROUTE53, backup: BACKUP };
+
+/** Action and the identifier in the path. For a service or path that is not listed: `METHOD /path`. */
+export function restAction(service: string, method: string, pathname: string): { action: string; id?: string } {
+  const path = pathname.replace(/^\/\d{4}-\d{2}-\d{2}(?=\/)/, "").replace(/(?<=.)\/$/, "");
+  for (const [routeMethod, pattern, action] of SERVICES[service] ?? []) {
+    const match = routeMethod === method ? pattern.exec(path) : null;
+    if (match) return { action, ...(match[1] === undefined ? {} : { id: decodeURIComponent(match[1]) }) };
+  }
+  return { action: `${method} ${path}` };
+}

@@ -1,0 +1,387 @@
+import { mkdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LabContext } from "../part";
+import type { Endpoint } from "../world";
+import { effectiveParameters, type Upstream } from "./configuration";
+import { killOrphans } from "./family";
+import type { Identity } from "./identity";
+import type { Outages } from "./outages";
+import type { InstanceName, InstanceState } from "./plane";
+import type { Records } from "./records";
+import { measureReplication, type Replication } from "./replication";
+import { bootstrapStatements, passwordStatement, REPLICATION_USER, type Master } from "./roles";
+import { PostgresServer } from "./server";
+
+const PROMOTE_TIMEOUT_MS = 60_000;
+const CUT_TIMEOUT_MS = 10_000;
+/** Keeps a server that cannot start from being restarted all the time. */
+const RESTART_DELAY_MS = 500;
+/** Between two attempts to copy a source that refuses. */
+const CLONE_RETRY_MS = 1_000;
+/** Between two looks whether a replica's source has become available. */
+const SOURCE_POLL_MS = 50;
+
+/** What the instances of a lab share. */
+export interface Surroundings {
+  lab: LabContext;
+  records: Records;
+  identity: Identity;
+  outages: Outages;
+  passwords: { admin: string; replication: string };
+  find(name: InstanceName): Instance | undefined;
+  forget(instance: Instance): void;
+}
+
+export interface InstanceSpec {
+  region: string;
+  id: string;
+  /** Where it streams from; `null` for a primary. */
+  source: InstanceName | null;
+  endpoint: Endpoint;
+  folder: string;
+  /** Name of its processes in the lab's process table. */
+  processName: string;
+  /** In the title of each of its processes. */
+  clusterName: string;
+}
+
+/** One DB instance as Amazon RDS knows it, over one PostgreSQL server. Its changes run one after the other. */
+export class Instance implements InstanceName {
+  readonly region: string;
+  id: string;
+  source: InstanceName | null;
+  state: InstanceState = "creating";
+  /** Its first name, which outlives a change of the identifier. */
+  readonly bornAs: string;
+  readonly endpoint: Endpoint;
+  readonly server: PostgresServer;
+  /** Cut off from its source, so that it loses what the source goes on to acknowledge. */
+  cut = false;
+  /** Its data folder is complete. */
+  private built = false;
+  /** It is to be deleted, or the lab ends. */
+  private gone = false;
+  private work: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly around: Surroundings,
+    private readonly spec: InstanceSpec,
+  ) {
+    this.region = spec.region;
+    this.id = spec.id;
+    this.bornAs = `${spec.region}/${spec.id}`;
+    this.source = spec.source;
+    this.endpoint = spec.endpoint;
+    this.server = new PostgresServer(around.lab, around.identity, {
+      name: spec.processName,
+      region: spec.region,
+      folder: spec.folder,
+      endpoint: spec.endpoint,
+      adminPassword: around.passwords.admin,
+    });
+    this.server.onUnexpectedEnd = () => {
+      if (!this.built || this.gone || this.isLost) return;
+      this.log("the server ended by itself; it is restarted");
+      this.transition("starting", async () => {
+        await sleep(RESTART_DELAY_MS);
+        await this.run();
+      });
+    };
+  }
+
+  get leaving(): boolean {
+    return this.gone;
+  }
+
+  /** A new cluster with the master user and its database. A wrong setting makes the instance `failed`. */
+  buildPrimary(master: Partial<Master>): void {
+    const { username, password, database } = master;
+    this.build(async () => {
+      if (username === undefined || password === undefined) throw new Error("the lab needs MasterUsername and MasterUserPassword");
+      await this.server.initialize();
+      await this.launch();
+      await this.server.admin(async (s) => {
+        const user = { username, password, ...(database ? { database } : {}) };
+        for (const statement of bootstrapStatements(user, this.around.passwords.replication)) await s.run(statement);
+      });
+    });
+  }
+
+  /** A copy of the source that goes on to stream from it. Waits for a source that is not there yet. */
+  buildReplica(): void {
+    this.build(async () => {
+      const source = this.source && this.around.find(this.source);
+      if (source?.state !== "available") throw new SourceNotReady(`its source is ${source?.state ?? "not there"}`);
+      await this.around.records.withoutBackups(this.region, this.id);
+      await this.server.cloneFrom(this.upstream(source));
+      await this.launch();
+    });
+  }
+
+  /** Starts the server where it should run and does not: after an outage, by what is on disk. */
+  recover(): Promise<void> {
+    // One that is still being built goes on by itself, and may have to wait for another region.
+    return this.built ? this.enqueue(() => this.run()) : Promise.resolve();
+  }
+
+  /** @see RdsPlane.promote */
+  promote(): Promise<void> {
+    if (this.source === null) return Promise.resolve();
+    this.state = "modifying";
+    return this.enqueue(() => this.promoteNow());
+  }
+
+  /** @see RdsPlane.pauseReplication */
+  async cutOff(): Promise<{ receivedLsn: string | null }> {
+    this.cut = true;
+    let receivedLsn: string | null = null;
+    await this.enqueue(async () => {
+      // Without `primary_conninfo` PostgreSQL ends its WAL receiver, and starts none.
+      await this.configure();
+      const deadline = Date.now() + CUT_TIMEOUT_MS;
+      for (;;) {
+        const [row] = await this.server.admin((s) =>
+          s.rows<{ receiving: boolean; received: string | null }>(
+            "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver) AS receiving, pg_last_wal_receive_lsn() AS received",
+          ),
+        );
+        if (row?.receiving === false) {
+          receivedLsn = row.received;
+          return;
+        }
+        if (Date.now() > deadline) throw new Error(`postgres: ${this.region}/${this.id} goes on receiving WAL`);
+        await sleep(10);
+      }
+    });
+    return { receivedLsn };
+  }
+
+  async reconnect(): Promise<void> {
+    this.cut = false;
+    await this.enqueue(() => this.configure());
+  }
+
+  async replication(): Promise<Replication | undefined> {
+    if (this.source === null) return undefined;
+    return measureReplication(this.server, this.around.find(this.source)?.server, this.cut, this.id);
+  }
+
+  /** After a change of what moto records. @param password the master user's new one */
+  modify(password: string | undefined): void {
+    this.transition("modifying", async () => {
+      await this.configure();
+      if (password === undefined || this.source !== null) return;
+      const username = (await this.around.records.instance(this.region, this.id))?.MasterUsername;
+      if (username !== undefined) await this.server.admin((s) => s.run(passwordStatement(username, password)));
+    });
+  }
+
+  /** After a change of a parameter group, which may be this instance's. */
+  reread(): void {
+    if (this.built) this.background(this.enqueue(() => this.configure()));
+  }
+
+  reboot(): void {
+    this.transition("rebooting", async () => {
+      await this.server.stop();
+      await this.launch();
+    });
+  }
+
+  halt(): void {
+    this.transition("stopping", () => this.server.stop(), "stopped");
+  }
+
+  resume(): void {
+    this.transition("starting", () => this.run());
+  }
+
+  /** @param finalSnapshot identifier under which the data is kept; `undefined` keeps nothing */
+  delete(finalSnapshot?: string): void {
+    this.state = "deleting";
+    this.abandon();
+    this.background(
+      this.enqueue(async () => {
+        await this.server.stop();
+        if (finalSnapshot !== undefined && this.built) {
+          const snapshots = join(dirname(this.server.folder), "snapshots");
+          mkdirSync(snapshots, { recursive: true });
+          renameSync(this.server.folder, join(snapshots, `${this.region}-${finalSnapshot}`));
+        } else {
+          this.server.remove();
+        }
+        this.around.forget(this);
+        this.log("deleted");
+      }),
+    );
+  }
+
+  /** The lab ends. */
+  async close(): Promise<void> {
+    this.abandon();
+    await this.server.stop();
+    await this.work;
+    await this.server.stop();
+  }
+
+  private abandon(): void {
+    this.gone = true;
+    this.server.signalTools("SIGKILL");
+    this.around.outages.lookAgain();
+  }
+
+  private get isLost(): boolean {
+    return this.around.outages.modeOf(this.region) !== undefined;
+  }
+
+  /** Runs `steps` until they succeed. A replica's source may be slow or away; a primary that fails has a wrong setting. */
+  private build(steps: () => Promise<void>): void {
+    const began = Date.now();
+    const attempts = async (): Promise<void> => {
+      for (let last = ""; ;) {
+        await this.around.outages.over(this.region, () => this.gone);
+        if (this.gone) return;
+        try {
+          await steps();
+          this.built = true;
+          this.state = "available";
+          this.log(`available at ${this.endpoint.host} after ${Date.now() - began} ms`);
+          return;
+        } catch (error) {
+          await this.server.kill();
+          if (this.leaving) return;
+          if (this.isLost) continue;
+          const { message } = error as Error;
+          if (message !== last) this.log(message);
+          last = message;
+          if (this.source === null) {
+            this.state = "failed";
+            return;
+          }
+          await sleep(error instanceof SourceNotReady ? SOURCE_POLL_MS : CLONE_RETRY_MS);
+        }
+      }
+    };
+    this.background(this.enqueue(attempts));
+  }
+
+  private async launch(): Promise<void> {
+    await this.configure();
+    if (this.isLost) throw new Error("the region is lost");
+    await this.server.start();
+  }
+
+  private async run(): Promise<void> {
+    if (this.gone || !this.built || this.state === "stopped" || this.isLost || this.server.pid !== undefined) return;
+    const after = this.state === "modifying" ? "modifying" : "available";
+    this.state = "starting";
+    // Children that outlive their postmaster for a moment hold its shared memory.
+    await killOrphans(this.spec.clusterName);
+    await this.launch();
+    this.state = after;
+  }
+
+  private async promoteNow(): Promise<void> {
+    for (;;) {
+      await this.around.outages.over(this.region, () => this.gone);
+      if (this.gone) return;
+      try {
+        await this.run();
+        const tookMs = await promoteServer(this.server);
+        this.source = null;
+        this.cut = false;
+        this.state = "available";
+        this.log(`promoted in ${tookMs} ms`);
+        break;
+      } catch (error) {
+        // A promotion that the loss of its own region interrupts goes on when the region is back.
+        if (this.isLost) continue;
+        this.state = "available";
+        throw error;
+      }
+    }
+    await this.configure();
+  }
+
+  /** Writes the server's configuration from what moto records now. */
+  private async configure(): Promise<void> {
+    const { region, id, endpoint } = this;
+    const { lab, records } = this.around;
+    const record = await records.instance(region, id);
+    const parameters = record ? await records.parameters(region, record) : {};
+    const { ignored } = effectiveParameters(parameters);
+    if (ignored.length > 0) this.log(`parameters without effect in the lab: ${ignored.join(", ")}`);
+    const { certFile, keyFile } = await lab.certificates.issue(`postgres-${endpoint.host}`, {
+      commonName: endpoint.host,
+      addresses: [endpoint.host],
+    });
+    const source = this.source && this.around.find(this.source);
+    this.server.configure({
+      endpoint,
+      clusterName: this.spec.clusterName,
+      certFile,
+      keyFile,
+      parameters,
+      ...(source && !this.cut ? { upstream: this.upstream(source) } : {}),
+    });
+  }
+
+  private upstream(source: Instance): Upstream {
+    return {
+      endpoint: source.endpoint,
+      user: REPLICATION_USER,
+      password: this.around.passwords.replication,
+      caFile: this.around.lab.certificates.caFile,
+      applicationName: this.id,
+    };
+  }
+
+  /** Shows `state` from now until `work` is done, then `after`. */
+  private transition(state: InstanceState, work: () => Promise<void>, after: InstanceState = "available"): void {
+    this.state = state;
+    this.background(
+      this.enqueue(async () => {
+        try {
+          await work();
+        } finally {
+          if (!this.gone) this.state = after;
+        }
+      }),
+    );
+  }
+
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.work.then(work);
+    this.work = done.catch(() => undefined);
+    return done;
+  }
+
+  private background(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.log((error as Error).message);
+    });
+  }
+
+  private log(message: string): void {
+    this.around.lab.log("postgres", `${this.region}/${this.id}: ${message}`);
+  }
+}
+
+class SourceNotReady extends Error {}
+
+/** @returns how long it took until the server took writes, in ms */
+async function promoteServer(server: PostgresServer): Promise<number> {
+  const began = performance.now();
+  await server.admin(async (s) => {
+    const recovering = async (): Promise<boolean> =>
+      (await s.rows<{ recovering: boolean }>("SELECT pg_is_in_recovery() AS recovering"))[0]?.recovering ?? true;
+    // Not pg_promote's own wait: it looks every 100 ms, and this is time in which nobody can write.
+    if (await recovering()) await s.run("SELECT pg_promote(wait => false)");
+    while (await recovering()) {
+      if (performance.now() - began > PROMOTE_TIMEOUT_MS) throw new Error(`not promoted within ${PROMOTE_TIMEOUT_MS} ms`);
+      await sleep(5);
+    }
+  });
+  return Math.round(performance.now() - began);
+}

@@ -1,0 +1,56 @@
+import type { Endpoint } from "../world";
+import type { InstanceRecord } from "./records";
+import type { Replication } from "./replication";
+
+/** `DBInstanceStatus` values that the lab uses. */
+export type InstanceState =
+  "creating" | "available" | "modifying" | "rebooting" | "starting" | "stopping" | "stopped" | "deleting" | "failed";
+
+export interface InstanceName {
+  region: string;
+  /** `DBInstanceIdentifier`, in lower case. */
+  id: string;
+}
+
+/** What runs behind the DB instances of Amazon RDS. `undefined` means: no such instance, or not one of PostgreSQL. */
+export interface RdsPlane {
+  /** Identifiers of a region's instances. */
+  identifiersOf(region: string): string[];
+  endpointOf(region: string, id: string): Endpoint | undefined;
+  /** `available` only while PostgreSQL accepts connections. */
+  stateOf(region: string, id: string): InstanceState | undefined;
+  /** Source as RDS shows it (an ARN if it is in another region); `null` for a primary, promoted or born so. */
+  replicaSourceOf(region: string, id: string): string | null | undefined;
+  /** Replicas as RDS shows them at their source, promoted ones left out. */
+  replicasOf(region: string, id: string): string[];
+  /** `DbiResourceId`, also of an instance that is about to be made. moto gives all instances the same. */
+  resourceIdOf(region: string, id: string): string;
+  /** What moto records of the instance, whatever its engine. */
+  recordOf(region: string, id: string): Promise<InstanceRecord | undefined>;
+  /** To be called before moto deletes the instance. */
+  prepareDelete(region: string, id: string): Promise<void>;
+  /**
+   * Promotes for real; resolves once the instance takes writes. Never touches the source. Nothing to do on a primary.
+   * The plane calls it by itself after a `PromoteReadReplica` that moto accepted.
+   * @throws Error when there is no such instance
+   */
+  promote(region: string, id: string): Promise<void>;
+  /** `undefined` for what is not a replica. */
+  replicationOf(region: string, id: string): Promise<Replication | undefined>;
+  /**
+   * Cuts a replica off: from the returned WAL position on, nothing that the source commits reaches it, although the
+   * source goes on and acknowledges. For losses of known size. Lasts over restarts, until resumed or promoted.
+   */
+  pauseReplication(region: string, id: string): Promise<{ receivedLsn: string | null }>;
+  resumeReplication(region: string, id: string): Promise<void>;
+}
+
+const ARN = /^arn:aws[a-z-]*:rds:([a-z0-9-]+):\d{12}:db:(.+)$/;
+
+/** Names an instance that is given as an identifier of `region` or as an ARN. */
+export function parseIdentifier(region: string, identifier: string): InstanceName {
+  const [, arnRegion, id] = ARN.exec(identifier) ?? [];
+  return arnRegion !== undefined && id !== undefined
+    ? { region: arnRegion, id: id.toLowerCase() }
+    : { region, id: identifier.toLowerCase() };
+}

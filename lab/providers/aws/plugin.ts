@@ -1,0 +1,4 @@
+import { serve } from "../base";
+import { provider } from "./provider";
+
+serve(provider);

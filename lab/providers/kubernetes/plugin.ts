@@ -1,0 +1,4 @@
+import { serve } from "../base";
+import { kubernetes } from "./provider";
+
+serve(kubernetes);

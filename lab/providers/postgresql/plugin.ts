@@ -1,0 +1,4 @@
+import { serve } from "../base";
+import { postgresql } from "./provider";
+
+serve(postgresql);

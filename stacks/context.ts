@@ -1,0 +1,29 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { Names } from "../topology/names";
+import type { Topology } from "../topology/schema";
+
+/** What every stack's program is given. */
+export interface Context {
+  topology: Topology;
+  /** Part of the stack's name before the first dash: `production`. */
+  environment: string;
+  names: Names;
+}
+
+/**
+ * The AWS provider of a stack; everything that it makes is tagged with whose it is. Endpoints and credentials come from
+ * the environment, as for any AWS tool.
+ * @param site the site, or the stack's part where it belongs to none
+ */
+export function regionProvider({ topology, environment }: Context, region: string, site: string): aws.Provider {
+  return new aws.Provider("region", {
+    region: region as aws.Region,
+    defaultTags: { tags: { service: topology.service, environment, site, owner: topology.owner } },
+  });
+}
+
+/** Another stack of the same environment. Never one whose state may be lost together with what is being recovered. */
+export function otherStack({ environment }: Context, part: string): pulumi.StackReference {
+  return new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${environment}-${part}`);
+}

@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { BadInput } from "../topology/errors";
+import { namesFor, parseStackName } from "../topology/names";
+import type { Topology } from "../topology/schema";
+import type { Context } from "./context";
+import { data } from "./data";
+import { edge } from "./edge";
+import { site } from "./site";
+import { loadTopology } from "./topology-file";
+
+/** What a stack exports. */
+export type Outputs = Record<string, unknown>;
+
+const ROOT = join(__dirname, "..");
+
+/**
+ * The one program of every stack: `pulumi up` runs it, and so does the driver, inline. Which stack it is, its name says.
+ * @param root folder of the topology files. @default the project's
+ * @throws BadInput for a stack name, a topology or a config that is wrong
+ */
+export async function program(root: string = ROOT): Promise<Outputs> {
+  const stack = parseStackName(pulumi.getStack());
+  const topology = loadTopology(topologyFile(root, stack?.environment));
+  const part = stack?.part ?? "";
+  if (!stack || !partsOf(topology).includes(part)) {
+    throw new BadInput([
+      {
+        path: "stack",
+        value: pulumi.getStack(),
+        message: `<environment>-<part>, where the part is ${partsOf(topology).join(", ")}: production-${topology.home}`,
+      },
+    ]);
+  }
+  const { environment } = stack;
+  const context: Context = { topology, environment, names: namesFor(topology, environment) };
+  if (part === "edge") return edge(context);
+  if (part === "data") return data(context);
+  return site(context, part);
+}
+
+/** Every environment may have a topology of its own: `topology.lab.yaml`; else `topology.yaml` is everybody's. */
+export function topologyFile(root: string, environment?: string): string {
+  const own = join(root, `topology.${environment}.yaml`);
+  return environment !== undefined && existsSync(own) ? own : join(root, "topology.yaml");
+}
+
+function partsOf(topology: Topology): string[] {
+  return ["edge", ...Object.keys(topology.sites), "data"];
+}

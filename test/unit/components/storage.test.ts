@@ -1,0 +1,161 @@
+import { expect, test } from "vitest";
+import { Backups } from "../../../components/backups";
+import { ControlBucket } from "../../../components/control-bucket";
+import { PrivateBucket } from "../../../components/private-bucket";
+import { ROUTE53_HEALTH_CHECKERS } from "../../../components/route53-ranges";
+import { Storage, type StorageArgs } from "../../../components/storage";
+import { SwitchBucket } from "../../../components/switch-bucket";
+import { names, record, type Recording } from "./recorder";
+
+const primary = names.site("primary");
+const secondary = names.site("secondary");
+
+const base: StorageArgs = {
+  names: primary,
+  buckets: ["media", "documents"],
+  otherSites: [secondary],
+  keyArn: "arn:own-key",
+  account: "123456789012",
+};
+
+interface PolicyStatement {
+  Sid: string;
+  Effect: string;
+  Principal: unknown;
+  Action: string | string[];
+  Resource: string | string[];
+  Condition: unknown;
+}
+
+function policy(recording: Recording, name: string): Record<string, PolicyStatement> {
+  const { inputs } = recording.get("aws:s3/bucketPolicy:BucketPolicy", name);
+  return Object.fromEntries((JSON.parse(inputs.policy) as { Statement: PolicyStatement[] }).Statement.map((s) => [s.Sid, s]));
+}
+
+test("every bucket is versioned, encrypted, closed to the public and reached over TLS only", async () => {
+  const recording = await record(() => void new PrivateBucket("b", { bucket: "some-bucket", keyArn: "arn:own-key" }));
+  const only = (type: string) => recording.all(type).map((r) => r.inputs);
+  expect(only("aws:s3/bucketVersioning:BucketVersioning")).toEqual([
+    { bucket: "some-bucket", versioningConfiguration: { status: "Enabled" } },
+  ]);
+  expect(only("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")[0]?.rules).toEqual([
+    { applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: "arn:own-key" }, bucketKeyEnabled: true },
+  ]);
+  expect(only("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")[0]).toEqual({
+    bucket: "some-bucket",
+    blockPublicAcls: true,
+    blockPublicPolicy: true,
+    ignorePublicAcls: true,
+    restrictPublicBuckets: true,
+  });
+  const both = ["arn:aws:s3:::some-bucket", "arn:aws:s3:::some-bucket/*"];
+  expect(policy(recording, "b-policy")).toMatchObject({
+    NoPlainHttp: { Effect: "Deny", Principal: "*", Action: "s3:*", Resource: both, Condition: { Bool: { "aws:SecureTransport": "false" } } },
+    NoOldTls: { Effect: "Deny", Principal: "*", Action: "s3:*", Resource: both, Condition: { NumericLessThan: { "s3:TlsVersion": "1.3" } } },
+  });
+});
+
+test("the policy waits for the block on public access", async () => {
+  const recording = await record(() => void new PrivateBucket("b", { bucket: "some-bucket" }));
+  const block = recording.get("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "b-access");
+  expect(recording.get("aws:s3/bucketPolicy:BucketPolicy", "b-policy").dependsOn).toContain(block.urn);
+});
+
+test("a standby copies nothing; an active site copies all of its buckets, deletions too, with the other site's key", async () => {
+  const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
+  const standby = await record(() => void new Storage("storage", base));
+  expect(standby.all(COPY)).toEqual([]);
+
+  const active = await record(() => void new Storage("storage", { ...base, copyTo: secondary }));
+  expect(active.all(COPY).map((r) => r.name)).toEqual(["storage-documents-copies", "storage-media-copies"]);
+  const { inputs } = active.get(COPY, "storage-media-copies");
+  expect(inputs.bucket).toBe("samia-tarot-production-123456789012-primary-media");
+  expect(inputs.role).toBe("arn:role/samia-tarot-production-primary-replication");
+  expect(inputs.rules).toMatchObject([
+    {
+      status: "Enabled",
+      deleteMarkerReplication: { status: "Enabled" },
+      sourceSelectionCriteria: { sseKmsEncryptedObjects: { status: "Enabled" } },
+      destination: {
+        bucket: "arn:aws:s3:::samia-tarot-production-123456789012-secondary-media",
+        encryptionConfiguration: { replicaKmsKeyId: "arn:aws:kms:eu-west-1:123456789012:alias/samia-tarot-production-secondary" },
+      },
+    },
+  ]);
+  // All that a failover adds here, and nothing that it takes away.
+  expect(active.list().filter((r) => !standby.list().includes(r))).toEqual([
+    `${COPY} storage-documents-copies`,
+    `${COPY} storage-media-copies`,
+  ]);
+  expect(standby.list().filter((r) => !active.list().includes(r))).toEqual([]);
+});
+
+test("copying starts after versions are kept", async () => {
+  const recording = await record(() => void new Storage("storage", { ...base, copyTo: secondary }));
+  const versions = recording.get("aws:s3/bucketVersioning:BucketVersioning", "storage-media-versions");
+  expect(recording.get("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "storage-media-copies").dependsOn).toContain(versions.urn);
+});
+
+test("the copying role exists at a standby too, and reaches the other sites' buckets and keys alone", async () => {
+  const recording = await record(() => void new Storage("storage", base));
+  const { inputs } = recording.get("aws:iam/rolePolicy:RolePolicy", "storage-replication-policy");
+  const statements = (JSON.parse(inputs.policy) as { Statement: PolicyStatement[] }).Statement;
+  const of = (sid: string) => statements.find((s) => s.Sid === sid);
+  expect(of("WriteCopies")?.Resource).toEqual([
+    "arn:aws:s3:::samia-tarot-production-123456789012-secondary-media/*",
+    "arn:aws:s3:::samia-tarot-production-123456789012-secondary-documents/*",
+  ]);
+  expect(of("Decrypt")?.Resource).toBe("arn:own-key");
+  expect(of("EncryptIneuwest1")?.Condition).toEqual({
+    "ForAnyValue:StringEquals": { "kms:ResourceAliases": ["alias/samia-tarot-production-secondary"] },
+  });
+});
+
+test("health checkers may read the one key of the switch bucket, nobody else anything", async () => {
+  const recording = await record(() => void new SwitchBucket("switch", { names: secondary }));
+  const statements = policy(recording, "switch-policy");
+  expect(statements.HealthCheckers).toEqual({
+    Sid: "HealthCheckers",
+    Effect: "Allow",
+    Principal: "*",
+    Action: "s3:GetObject",
+    Resource: "arn:aws:s3:::samia-tarot-production-123456789012-secondary-switch/takeover",
+    Condition: { IpAddress: { "aws:SourceIp": [...ROUTE53_HEALTH_CHECKERS] } },
+  });
+  // They speak no TLS 1.3 by their documentation, and hold no key of KMS.
+  expect(Object.keys(statements)).toEqual(["NoPlainHttp", "HealthCheckers"]);
+  const { inputs } = recording.get(
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "switch-encryption",
+  );
+  expect(inputs.rules).toEqual([{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }]);
+  expect(recording.all("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")[0]?.inputs).toMatchObject({ restrictPublicBuckets: true });
+});
+
+test("no health checker's range is so wide that S3 would call the policy public", () => {
+  expect(ROUTE53_HEALTH_CHECKERS.length).toBeGreaterThan(10);
+  for (const range of ROUTE53_HEALTH_CHECKERS) {
+    expect(range).toMatch(/^\d+\.\d+\.\d+\.\d+\/\d+$/);
+    expect(Number(range.split("/")[1])).toBeGreaterThanOrEqual(16);
+  }
+});
+
+test("what is in the control bucket cannot be deleted for a year", async () => {
+  const recording = await record(() => void new ControlBucket("control", { names: primary, keyArn: "arn:own-key" }));
+  expect(recording.get("aws:s3/bucket:Bucket", "control-bucket").inputs.objectLockEnabled).toBe(true);
+  const lock = recording.get("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", "control-lock");
+  expect(lock.inputs.rule).toEqual({ defaultRetention: { mode: "COMPLIANCE", days: 365 } });
+});
+
+test("the cold site's copies move to Glacier at their age", async () => {
+  const recording = await record(
+    () => void new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }),
+  );
+  const { inputs } = recording.get("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "backups-archive-age");
+  expect(inputs.bucket).toBe("samia-tarot-production-123456789012-cold-archive");
+  expect(inputs.rules).toMatchObject([{ status: "Enabled", transitions: [{ days: 1, storageClass: "GLACIER" }] }]);
+  expect(recording.get("aws:backup/vault:Vault", "backups-vault").inputs).toEqual({
+    name: "samia-tarot-production-cold",
+    kmsKeyArn: "arn:own-key",
+  });
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { readDataConfig, readSiteConfig } from "../../../stacks/config";
+import { BadInput } from "../../../topology/errors";
+import { record, topology, valueOf } from "../components/recorder";
+import { settings } from "./settings";
+import * as pulumi from "@pulumi/pulumi";
+
+const site = async (name: string, change: Record<string, string | undefined> = {}) =>
+  (await record(() => readSiteConfig(topology, name), settings(`production-${name}`, change))).result;
+
+const problems = async (name: string, change: Record<string, string | undefined>): Promise<string> => {
+  const error: unknown = await site(name, change).then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  if (!(error instanceof BadInput)) throw new Error(`refused with ${String(error)}, not with BadInput`);
+  return error.message;
+};
+
+test("what may be left out has its default", async () => {
+  const config = await site("secondary");
+  expect(config).toMatchObject({ activation: { activeSite: "primary", epoch: 1 }, role: "standby" });
+  expect(config.warm).toMatchObject({ generation: 1, sourceGeneration: 1, writes: "open" });
+  expect(config.warm).not.toHaveProperty("protectedBy");
+  expect(config.warm).not.toHaveProperty("databaseCa");
+});
+
+test("the role follows the active site", async () => {
+  expect((await site("secondary", { activeSite: "secondary", epoch: "2" })).role).toBe("active");
+  expect((await site("primary", { activeSite: "secondary", epoch: "2", generation: "2" })).role).toBe("standby");
+  expect((await site("cold")).role).toBe("dormant");
+});
+
+test("a cold site needs neither passwords nor a cluster", async () => {
+  const config = await site("cold", { databasePassword: undefined, appPassword: undefined, kubeconfig: undefined });
+  expect(config).not.toHaveProperty("warm");
+});
+
+test("secrets are secret as soon as they are read", async () => {
+  const { warm } = await site("primary");
+  for (const key of ["databasePassword", "appPassword", "kubeconfig"] as const) {
+    expect(await pulumi.isSecret(warm?.[key] as pulumi.Output<string>), key).toBe(true);
+  }
+  expect(await valueOf(warm?.appPassword ?? "")).toBe("app-password");
+});
+
+test.each([
+  [{ activeSite: "seconary" }, 'changeover:activeSite is "seconary"; it may be a warm site of the topology: primary, secondary'],
+  [{ activeSite: "cold" }, 'changeover:activeSite is "cold"; it may be a warm site of the topology: primary, secondary'],
+  [{ activeSite: undefined }, "changeover:activeSite is missing; it may be a warm site of the topology: primary, secondary"],
+  [{ epoch: "0" }, 'changeover:epoch is "0"; it may be a whole number from 1 on'],
+  [{ epoch: "1.5" }, 'changeover:epoch is "1.5"; it may be a whole number from 1 on'],
+  [{ epoch: undefined }, "changeover:epoch is missing; it may be a whole number from 1 on"],
+  [{ generation: "two" }, 'changeover:generation is "two"; it may be a whole number from 1 on'],
+  [{ sourceGeneration: "-1" }, 'changeover:sourceGeneration is "-1"; it may be a whole number from 1 on'],
+  [{ protectedBy: "cold" }, 'changeover:protectedBy is "cold"; it may be a warm site of the topology: primary, secondary'],
+  [{ protectedBy: "primary" }, 'changeover:protectedBy is "primary"; it may be a site other than the active one'],
+  [{ writes: "closed" }, 'changeover:writes is "closed"; it may be open or paused'],
+  [{ certificateArn: "none" }, 'changeover:certificateArn is "none"; it may be the ARN of an ACM certificate'],
+  [{ kubeconfig: undefined }, "changeover:kubeconfig is missing; it may be the kubeconfig of secondary's cluster, set with pulumi config set --secret"],
+])("refused: %j", async (change, message) => {
+  expect(await problems("secondary", change)).toBe(message);
+});
+
+test("all that is wrong is told at once", async () => {
+  const text = await problems("secondary", { activeSite: "x", epoch: "y", writes: "z", appPassword: undefined });
+  expect(text.split("\n").map((line) => line.split(" ")[0])).toEqual([
+    "changeover:activeSite",
+    "changeover:epoch",
+    "changeover:writes",
+    "changeover:appPassword",
+  ]);
+});
+
+test("a site's first database cannot become a replica: that takes a new generation", async () => {
+  expect(await problems("primary", { activeSite: "secondary", epoch: "2" })).toMatch(/^changeover:generation is 1; it may be 2 or more/);
+});
+
+test("the data stack needs who is active and the two passwords", async () => {
+  const read = async (change: Record<string, string | undefined>) =>
+    (await record(() => readDataConfig(topology), settings("production-data", change))).result;
+  expect((await read({ activeSite: "secondary", epoch: "2" })).activation).toEqual({ activeSite: "secondary", epoch: 2 });
+  await expect(read({ databasePassword: undefined })).rejects.toThrow("changeover:databasePassword is missing");
+  expect(await read({ databaseCaFile: "/etc/ca.pem" })).toMatchObject({ databaseCaFile: "/etc/ca.pem" });
+});

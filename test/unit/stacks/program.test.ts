@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { expect, test } from "vitest";
+import { program, topologyFile } from "../../../stacks/program";
+import { record, valueOf, type RecordOptions, type Recording } from "../components/recorder";
+import { SECRET_VALUES, settings } from "./settings";
+
+const run = (options: RecordOptions) => record(() => program(), options);
+const INSTANCE = "aws:rds/instance:Instance";
+const SWITCH = "aws:s3/bucketObjectv2:BucketObjectv2";
+const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
+
+const balancer = (site: string) => ({ loadBalancer: { arn: `arn:${site}`, dnsName: `${site}.elb`, zoneId: `Z${site}` } });
+const EDGE: RecordOptions = {
+  stack: "production-edge",
+  stacks: {
+    "organization/changeover/production-primary": balancer("primary"),
+    "organization/changeover/production-secondary": balancer("secondary"),
+    "organization/changeover/production-cold": balancer("cold"),
+  },
+};
+const database = (site: string) => ({ database: { identifier: site, address: `${site}.rds`, port: 5432, name: "service" } });
+
+test("a failover of secondary: what is changed, added and taken away, completely", async () => {
+  const before = await run(settings("production-secondary"));
+  const after = await run(settings("production-secondary", { activeSite: "secondary", epoch: "2" }));
+  expect(after.list().filter((r) => !before.list().includes(r))).toEqual([`${SWITCH} takeover-object`, "changeover:site:TakeoverSwitch takeover"]);
+  expect(before.list().filter((r) => !after.list().includes(r))).toEqual([]);
+  const changed = before.resources.filter((r) => JSON.stringify(after.get(r.type, r.name).inputs) !== JSON.stringify(r.inputs));
+  expect([...new Set(changed.map((r) => r.type.split(":").pop()))].sort()).toEqual([
+    "ConfigMap",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Instance",
+  ]);
+});
+
+test("the switch comes on after the database and the tiers 0 and 1, not after 2 and 3", async () => {
+  const recording = await run(settings("production-secondary", { activeSite: "secondary", epoch: "2" }));
+  const { dependsOn } = recording.get(SWITCH, "takeover-object");
+  const waitsFor = (type: string, name: string) => dependsOn.includes(recording.get(type, name).urn);
+  expect(waitsFor(INSTANCE, "database-instance-1")).toBe(true);
+  const deployments = recording.all("kubernetes:apps/v1:Deployment").filter((d) => dependsOn.includes(d.urn));
+  expect(deployments.map((d) => d.inputs.metadata.labels["changeover/tier"] as string).sort()).toEqual(["0", "1", "1"]);
+});
+
+test("home is active without a switch: DNS chooses it by itself", async () => {
+  const recording = await run(settings("production-primary"));
+  expect(recording.all(SWITCH)).toEqual([]);
+  expect(recording.get(INSTANCE, "database-instance-1").inputs).toMatchObject({ engine: "postgres", username: "changeover" });
+});
+
+test("the active site copies its buckets once there is a site to copy to", async () => {
+  expect((await run(settings("production-primary"))).all(COPY)).toEqual([]);
+  expect((await run(settings("production-primary", { protectedBy: "secondary" }))).all(COPY)).toHaveLength(2);
+  expect((await run(settings("production-secondary", { protectedBy: "secondary" }))).all(COPY)).toEqual([]);
+});
+
+test("home comes back as a standby of the site that took over, with a new database", async () => {
+  const recording = await run(settings("production-primary", { activeSite: "secondary", epoch: "2", generation: "2", sourceGeneration: "1" }));
+  expect(recording.all(INSTANCE).map((r) => [r.name, r.inputs.replicateSourceDb, r.inputs.engine])).toEqual([
+    ["database-instance-2", "arn:aws:rds:eu-west-1:123456789012:db:samia-tarot-production-secondary-1", undefined],
+  ]);
+});
+
+test("a dormant site has what a recovery starts from, answers 503, and runs nothing", async () => {
+  const recording = await run(settings("production-cold", { kubeconfig: undefined, databasePassword: undefined, appPassword: undefined }));
+  expect(recording.resources.filter((r) => /^kubernetes:|:rds|Provider/.test(r.type))).toEqual([]);
+  expect(recording.all("aws:s3/bucket:Bucket").map((r) => r.name)).toEqual(["backups-archive-bucket", "control-bucket", "switch-bucket"]);
+  expect(recording.all("aws:backup/vault:Vault")).toHaveLength(1);
+  expect(recording.all("aws:lb/listener:Listener")[0]?.inputs.defaultActions[0].type).toBe("fixed-response");
+});
+
+test.each(["production-primary", "production-secondary"])("%s: everything is in its region's or its cluster's provider", async (stack) => {
+  const recording = await run(settings(stack));
+  const provider = (type: string, name: string) => recording.get(`pulumi:providers:${type}`, name).urn;
+  for (const r of recording.resources.filter((r) => !r.type.startsWith("changeover:") && !r.type.startsWith("pulumi:"))) {
+    const expected = r.type.startsWith("kubernetes:") ? provider("kubernetes", "cluster") : provider("aws", "region");
+    expect(r.provider, r.urn).toBe(expected);
+    expect(r.parent, r.urn).toMatch(/changeover:site:/);
+  }
+});
+
+test("the providers: own region, whose it is on everything, and objects changed in place", async () => {
+  const recording = await run(settings("production-secondary"));
+  const aws = recording.get("pulumi:providers:aws", "region").inputs;
+  expect(aws.region).toBe("eu-west-1");
+  expect(JSON.parse(aws.defaultTags)).toEqual({
+    tags: { service: "samia-tarot", environment: "production", site: "secondary", owner: "sre" },
+  });
+  const cluster = recording.get("pulumi:providers:kubernetes", "cluster");
+  expect(cluster.inputs).toMatchObject({ enableConfigMapMutable: "true", enableSecretMutable: "true", enableServerSideApply: "true" });
+  expect(cluster.secrets).toEqual(["kubeconfig"]);
+});
+
+test("no stack of a site reads another stack", async () => {
+  for (const stack of ["production-primary", "production-secondary", "production-cold"]) {
+    expect((await run(settings(stack))).all("pulumi:pulumi:StackReference"), stack).toEqual([]);
+  }
+});
+
+test.each(["production-primary", "production-secondary", "production-data"])("%s: no secret is anywhere in the open", async (stack) => {
+  const recording = await run({
+    ...settings(stack),
+    stacks: { "organization/changeover/production-primary": database("primary") },
+  });
+  expect(places(recording)).toEqual([]);
+  const carriers = recording.resources.filter((r) => SECRET_VALUES.some((value) => JSON.stringify(r.inputs).includes(value)));
+  expect(carriers.length).toBeGreaterThan(1);
+  expect(JSON.stringify(await valueOf(pulumi.output(recording.result)))).not.toMatch(new RegExp(SECRET_VALUES.join("|")));
+});
+
+test("a site's outputs are what the edge, the data stack and the driver read", async () => {
+  const { result } = await run(settings("production-secondary"));
+  expect(await valueOf(pulumi.output(result))).toMatchObject({
+    site: "secondary",
+    role: "standby",
+    epoch: 1,
+    region: "eu-west-1",
+    database: { identifier: "samia-tarot-production-secondary-1", address: "samia-tarot-production-secondary-1.rds", port: 5432, name: "service" },
+    loadBalancer: { arn: "arn:balancer", dnsName: "production-secondary.elb", zoneId: "ZELB" },
+    namespace: "samia-tarot",
+    tiers: [{ tier: 0, services: ["emergency-call"] }, { tier: 1, services: ["auth", "payments"] }, { tier: 2 }, { tier: 3 }],
+    buckets: {
+      media: "samia-tarot-production-123456789012-secondary-media",
+      switch: "samia-tarot-production-123456789012-secondary-switch",
+    },
+  });
+});
+
+test("the edge leads to every site's load balancer, and depends on nothing that a changeover sets", async () => {
+  const recording = await run(EDGE);
+  const to = recording.all("aws:route53/record:Record").map((r) => r.inputs.aliases[0].name as string);
+  expect(to).toEqual(expect.arrayContaining(["primary.elb", "secondary.elb", "cold.elb"]));
+  const later = await run({ ...EDGE, config: { activeSite: "secondary", epoch: "7" } });
+  expect(later.resources).toEqual(recording.resources);
+});
+
+test("the edge has an operators' role, a trail, and an alarm for each site", async () => {
+  const recording = await run(EDGE);
+  expect(recording.get("aws:iam/role:Role", "access-operator").inputs.name).toBe("samia-tarot-production-operator");
+  expect(recording.get("aws:cloudtrail/trail:Trail", "audit-trail").inputs.s3BucketName).toBe("samia-tarot-production-123456789012-audit");
+  expect(recording.all("aws:cloudwatch/metricAlarm:MetricAlarm").map((r) => r.name)).toEqual([
+    "alarms-health-cold",
+    "alarms-health-primary",
+    "alarms-health-secondary",
+  ]);
+});
+
+test("the data stack follows the active site: only its provider's host changes", async () => {
+  const stacks = {
+    "organization/changeover/production-primary": database("primary"),
+    "organization/changeover/production-secondary": database("secondary"),
+  };
+  const before = await run({ ...settings("production-data"), stacks });
+  // What was lost is not there to be read.
+  const after = await run({
+    ...settings("production-data", { activeSite: "secondary", epoch: "2" }),
+    stacks: { "organization/changeover/production-secondary": database("secondary") },
+  });
+  const host = (recording: Recording) => recording.get("pulumi:providers:postgresql", "database").inputs.host as string;
+  expect([host(before), host(after)]).toEqual(["primary.rds", "secondary.rds"]);
+  const resources = (recording: Recording) => recording.resources.filter((r) => r.type.startsWith("postgresql:"));
+  expect(resources(before).length).toBeGreaterThan(3);
+  expect(resources(after)).toEqual(resources(before));
+});
+
+test("a database whose authority is known is verified", async () => {
+  const stacks = { "organization/changeover/production-primary": database("primary") };
+  const provider = async (change: Record<string, string>) =>
+    (await run({ ...settings("production-data", change), stacks })).get("pulumi:providers:postgresql", "database").inputs;
+  expect(await provider({})).toMatchObject({ sslmode: "require", superuser: "false" });
+  expect(await provider({ databaseCaFile: "/ca.pem" })).toMatchObject({ sslmode: "verify-full", sslrootcert: "/ca.pem" });
+});
+
+test.each(["production-thrid", "production", "Production-edge", "dev"])("a stack named %s is refused with what it may be", async (stack) => {
+  await expect(run({ stack })).rejects.toThrow(
+    `stack is "${stack}"; it may be <environment>-<part>, where the part is edge, primary, secondary, cold, data: production-primary`,
+  );
+});
+
+test("an environment may have a topology of its own", () => {
+  const root = mkdtempSync(join(tmpdir(), "changeover-topology-"));
+  try {
+    expect(topologyFile(root, "lab")).toBe(join(root, "topology.yaml"));
+    writeFileSync(join(root, "topology.lab.yaml"), "");
+    expect(topologyFile(root, "lab")).toBe(join(root, "topology.lab.yaml"));
+    expect(topologyFile(root, "production")).toBe(join(root, "topology.yaml"));
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+/** Where a secret's value stands in an input that is not marked as one. */
+function places(recording: Recording): string[] {
+  return recording.resources.flatMap((r) => {
+    const look = (value: unknown, path: string): string[] => {
+      if (r.secrets.includes(path)) return [];
+      if (typeof value === "string") return SECRET_VALUES.some((secret) => value.includes(secret)) ? [`${r.name} ${path}`] : [];
+      if (typeof value !== "object" || value === null) return [];
+      return Object.entries(value).flatMap(([key, item]) => look(item, path ? `${path}.${key}` : key));
+    };
+    return look(r.inputs, "");
+  });
+}
