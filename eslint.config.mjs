@@ -35,12 +35,24 @@ export default defineConfig(
       "@typescript-eslint/unified-signatures": "off",
     },
   },
-  { files: ["topology/**/*.ts"], rules: border(LAB, PULUMI, IO, SYSTEMS, [folder("stacks|components|automation|setup|policies"), "The domain imports nothing of the project but itself."]) },
-  { files: ["components/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS, IO, [folder("stacks|policies"), "A component knows nothing of the stacks that use it."]) },
+  {
+    files: ["topology/**/*.ts"],
+    rules: border(LAB, PULUMI, IO, SYSTEMS, [
+      folder("stacks|components|automation|setup|policies"),
+      "The domain imports nothing of the project but itself.",
+    ]),
+  },
+  {
+    files: ["components/**/*.ts"],
+    rules: border(LAB, AUTOMATION, SYSTEMS, IO, [folder("stacks|policies"), "A component knows nothing of the stacks that use it."]),
+  },
   { files: ["stacks/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
   { files: ["policies/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
   { files: ["automation/**/*.ts", "setup/**/*.ts", "*.ts"], rules: border(LAB) },
-  { files: ["setup/**/*.ts"], rules: border(LAB, [folder("automation|stacks|components|policies"), "Set-up comes before everything else."]) },
+  {
+    files: ["setup/**/*.ts"],
+    rules: border(LAB, [folder("automation|stacks|components|policies"), "Set-up comes before everything else."]),
+  },
   {
     // Reads the environment's topology.yaml for the stacks.
     files: ["test/**/*.ts"],

@@ -107,7 +107,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     .option("--json", "print JSON")
     .addHelpText("after", examples("changeover doctor", "changeover doctor --json"))
     .action(async (options: { json?: boolean }) => {
-      const { doctor } = await import("../setup/doctor");
+      const { doctor } = await import("../setup/doctor.js");
       process.exitCode = await doctor(options.json ? ["--json"] : []);
     });
 

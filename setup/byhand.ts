@@ -10,9 +10,19 @@ export interface ByHand {
 }
 
 const PROGRAMS: { name: string; args: string[]; version: RegExp; advice: string }[] = [
-  { name: "kubectl", args: ["version", "--client"], version: /Client Version: v(\S+)/, advice: "install kubectl of a Kubernetes near 1.37" },
+  {
+    name: "kubectl",
+    args: ["version", "--client"],
+    version: /Client Version: v(\S+)/,
+    advice: "install kubectl of a Kubernetes near 1.37",
+  },
   { name: "aws", args: ["--version"], version: /aws-cli\/(\S+)/, advice: "install the AWS CLI, version 2" },
-  { name: "psql", args: ["--version"], version: /PostgreSQL\) (\S+)/, advice: "install the PostgreSQL client (package postgresql-client or postgresql)" },
+  {
+    name: "psql",
+    args: ["--version"],
+    version: /PostgreSQL\) (\S+)/,
+    advice: "install the PostgreSQL client (package postgresql-client or postgresql)",
+  },
   { name: "dig", args: ["-v"], version: /DiG (\S+)/, advice: "install dig (package bind9-dnsutils, bind-utils or bind)" },
 ];
 

@@ -21,7 +21,9 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   const [parts, byHand] = await Promise.all([inspect(allParts), programsByHand()]);
   const all = [nodePackages(), ...parts];
   const ok = all.every((part) => part.state !== "missing");
-  const text = argv.includes("--json") ? JSON.stringify({ ok, home: changeoverHome(), parts: all, byHand }, null, 2) : describe(all, byHand);
+  const text = argv.includes("--json")
+    ? JSON.stringify({ ok, home: changeoverHome(), parts: all, byHand }, null, 2)
+    : describe(all, byHand);
   process.stdout.write(`${text}\n`);
   return ok ? 0 : 3;
 }
@@ -30,7 +32,13 @@ function nodePackages(): PartReport {
   const stale = stalePackages(ROOT);
   const base = { name: "node packages", wanted: "package-lock.json", neededFor: "every verb" as const, tools: { node: process.execPath } };
   return stale === undefined
-    ? { ...base, state: "ready", version: `node ${process.versions.node}`, way: "npm ci", tools: { node_modules: join(ROOT, "node_modules") } }
+    ? {
+        ...base,
+        state: "ready",
+        version: `node ${process.versions.node}`,
+        way: "npm ci",
+        tools: { node_modules: join(ROOT, "node_modules") },
+      }
     : { ...base, state: "missing", advice: `${stale}: npm ci` };
 }
 
@@ -38,17 +46,31 @@ function describe(parts: readonly PartReport[], byHand: readonly ByHand[]): stri
   const rows = [
     ["part", "wanted", "has", "came by", "needed for", "where"],
     ...parts.map((part) => [part.name, part.wanted, part.version ?? "-", wayOf(part), part.neededFor, where(part.tools)]),
-    ...byHand.map((it) => [it.name, "any", it.version ?? (it.path === undefined ? "-" : "?"), it.path === undefined ? "missing" : "already there", "use by hand", it.path ?? ""]),
+    ...byHand.map((it) => [
+      it.name,
+      "any",
+      it.version ?? (it.path === undefined ? "-" : "?"),
+      it.path === undefined ? "missing" : "already there",
+      "use by hand",
+      it.path ?? "",
+    ]),
   ];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const table = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
   const missing = parts.filter((part) => part.state === "missing");
   const absent = byHand.filter((it) => it.path === undefined);
   return [
     ...table,
     "",
     `cache: ${changeoverHome()}`,
-    ...(missing.length === 0 ? [] : ["", "missing, set up by itself at the first use (changeover lab up, npm run drill, npm test); where that fails:"]),
+    ...(missing.length === 0
+      ? []
+      : ["", "missing, set up by itself at the first use (changeover lab up, npm run drill, npm test); where that fails:"]),
     ...missing.map((part) => `  ${part.name}: ${part.advice ?? ""}`),
     ...(absent.length === 0 ? [] : ["", "optional, for use by hand:"]),
     ...absent.map((it) => `  ${it.name}: ${it.advice}`),

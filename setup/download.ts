@@ -48,7 +48,10 @@ function causeOf(error: unknown): string {
  * @throws NotThisWay unless the sum of `content` is there for `file`
  */
 export function checkSum(content: Buffer, sums: string, file: string): void {
-  const lines = sums.trim().split("\n").map((line) => line.trim().split(/\s+\*?/));
+  const lines = sums
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+\*?/));
   const wanted = lines.find(([, name]) => name === file)?.[0] ?? (lines.length === 1 && lines[0]?.length === 1 ? lines[0][0] : undefined);
   const sum = createHash("sha256").update(content).digest("hex");
   if (wanted === undefined) throw new NotThisWay(`the publisher's list of sums has no ${file}`);

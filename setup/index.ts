@@ -43,7 +43,9 @@ export interface Failure {
 }
 
 function describe({ part, tried }: Failure): string {
-  return [`${part.name} ${part.version} cannot be had`, ...tried.map((t) => `  ${t.way}: ${t.reason}`), `  to go on: ${part.advice}`].join("\n");
+  return [`${part.name} ${part.version} cannot be had`, ...tried.map((t) => `  ${t.way}: ${t.reason}`), `  to go on: ${part.advice}`].join(
+    "\n",
+  );
 }
 
 /**
@@ -91,7 +93,15 @@ async function make(part: Part, home: string, earlier: Map<string, MadePart>, no
     note(way.name);
     try {
       const folder = clearFolder(part, home);
-      const site = { home, folder, version: part.version, tool: toolsOf([...earlier.values()]).tool, note: (text: string) => { note(`${way.name}: ${text}`); } };
+      const site = {
+        home,
+        folder,
+        version: part.version,
+        tool: toolsOf([...earlier.values()]).tool,
+        note: (text: string) => {
+          note(`${way.name}: ${text}`);
+        },
+      };
       return writeMade(part, way.name, await way.make(site), home);
     } catch (error) {
       tried.push({ way: way.name, reason: error instanceof Error ? error.message : String(error) });
@@ -142,7 +152,13 @@ export async function inspect(parts: readonly Part[]): Promise<PartReport[]> {
       if (made) return { ...base, state: "ready", version: made.version, way: made.way, tools: made.tools };
       const there = part.ways.find((way) => way.name === "already there");
       try {
-        const found = await there?.make({ home, folder: folderOf(part, home), version: part.version, tool: toolsOf(ready).tool, note: () => undefined });
+        const found = await there?.make({
+          home,
+          folder: folderOf(part, home),
+          version: part.version,
+          tool: toolsOf(ready).tool,
+          note: () => undefined,
+        });
         if (found) return { ...base, state: "found", version: found.version ?? part.version, way: "already there", tools: found.tools };
       } catch {
         // Not there: then it is missing, and `ensure` says why when it fails as well.

@@ -15,7 +15,8 @@ export const moto: Part = {
     {
       name: "already there",
       async make(at) {
-        const ask = "import flask, flask_cors, moto, os, sysconfig; print(moto.__version__); print(os.path.join(sysconfig.get_path('scripts'), 'moto_server'))";
+        const ask =
+          "import flask, flask_cors, moto, os, sysconfig; print(moto.__version__); print(os.path.join(sysconfig.get_path('scripts'), 'moto_server'))";
         const [version, server = ""] = (await run(needOnPath("python3"), ["-c", ask])).trim().split("\n");
         if (version !== at.version) throw new NotThisWay(`python3 has moto ${version ?? "of no version"}`);
         await serves(server);

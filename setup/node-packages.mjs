@@ -49,10 +49,14 @@ async function install(root, cache, reason) {
   // npm that runs this command is the npm to use; `npm run` says where it is.
   const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
   const code = await new Promise((resolve, reject) => {
-    const child = spawn(npm[0], [...npm.slice(1), "ci", "--cache", cache, "--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      npm[0],
+      [...npm.slice(1), "ci", "--cache", cache, "--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"],
+      {
+        cwd: root,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     child.stdout.on("data", (data) => output.push(data));
     child.stderr.on("data", (data) => output.push(data));
     child.once("error", reject);

@@ -22,7 +22,8 @@ export const postgresql: Part = {
         for (const folder of candidates()) {
           if (!TOOLS.every((name) => isExecutable(join(folder, name)))) continue;
           const version = await versionOf(join(folder, "postgres"));
-          if (Number.parseInt(version) >= OLDEST) return { version, tools: Object.fromEntries(TOOLS.map((name) => [name, join(folder, name)])) };
+          if (Number.parseInt(version) >= OLDEST)
+            return { version, tools: Object.fromEntries(TOOLS.map((name) => [name, join(folder, name)])) };
         }
         throw new NotThisWay(`no PostgreSQL ${OLDEST} or later with ${TOOLS.join(", ")} in one folder`);
       },
@@ -96,9 +97,7 @@ async function fetchPackages(apt: string, options: string[], at: Site, update = 
   }
   // A dry run says which packages are missing, in versions that fit what the machine has.
   const plan = await run(apt, [...options, "--simulate", "--no-install-recommends", "install", "postgresql"], { env: { LC_ALL: "C" } });
-  const packages = [...plan.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm)]
-    .filter(([, name = ""]) => /^postgresql-(client-)?\d+$|^lib(?!llvm).*(?<!-perl)$/.test(name))
-    .map(([, name = "", version = ""]) => `${name}=${version}`);
+  const packages = packagesOf(plan);
   if (packages.length === 0) throw new NotThisWay("apt-get would install no PostgreSQL");
   const folder = join(at.folder, "packages");
   mkdirSync(folder, { recursive: true });
@@ -107,9 +106,21 @@ async function fetchPackages(apt: string, options: string[], at: Site, update = 
   return readdirSync(folder).map((name) => join(folder, name));
 }
 
+/** The server, the client and the libraries that the machine lacks, out of what `apt-get --simulate install postgresql` says. */
+export function packagesOf(plan: string): string[] {
+  return [...plan.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm)]
+    .filter(([, name = ""]) => /^postgresql-(client-)?\d+$|^lib(?!llvm).*(?<!-perl)$/.test(name))
+    .map(([, name = "", version = ""]) => `${name}=${version}`);
+}
+
 function libraryFolders(tree: string): string[] {
   const usr = ["usr/lib", "lib"].map((folder) => join(tree, folder)).filter((folder) => existsSync(folder));
-  return usr.flatMap((folder) => [folder, ...readdirSync(folder).filter((name) => name.includes("-linux-gnu")).map((name) => join(folder, name))]);
+  return usr.flatMap((folder) => [
+    folder,
+    ...readdirSync(folder)
+      .filter((name) => name.includes("-linux-gnu"))
+      .map((name) => join(folder, name)),
+  ]);
 }
 
 function wrap(at: Site, bin: string, libraries: string[]): Record<string, string> {

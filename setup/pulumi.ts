@@ -110,7 +110,9 @@ export function pulumiHomeOf(tools: Tools): string {
 
 /** The provider plugins' executables in a `PULUMI_HOME`, named as tools. */
 export function providersIn(pulumiHome: string): { tools: Record<string, string> } {
-  const tools = Object.entries(PROVIDERS).map(([name, version]) => [`pulumi-resource-${name}`, pluginFile(pulumiHome, name, version)] as const);
+  const tools = Object.entries(PROVIDERS).map(
+    ([name, version]) => [`pulumi-resource-${name}`, pluginFile(pulumiHome, name, version)] as const,
+  );
   return { tools: Object.fromEntries(tools) };
 }
 

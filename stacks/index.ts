@@ -1,12 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { BadInput } from "../topology/errors";
-import { program, type Outputs } from "./program";
-
-/** What `pulumi up` runs. A wrong input is told in its own words, without the stack trace of a fault of the program. */
-export = async (): Promise<Outputs> => {
-  try {
-    return await program();
-  } catch (error) {
-    throw error instanceof BadInput ? new pulumi.RunError(error.message) : error;
-  }
-};
+/* eslint-disable @typescript-eslint/no-require-imports -- this file comes before the loader that could take an import */
+// Newer language hosts have tsx loaded already, as Pulumi.yaml asks; older ones ignore that and compile this one file by
+// themselves. From here on it is tsx either way: no type-checking in an incident (npm test does it).
+require("tsx/cjs");
+export = (require("./main") as typeof import("./main")).main;

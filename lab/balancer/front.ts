@@ -31,7 +31,9 @@ export class Front {
       certificate === undefined
         ? createHttpServer(options, listener)
         : createHttpsServer({ ...options, cert: certificate.cert, key: certificate.key, minVersion: "TLSv1.3" }, listener);
-    this.http.on("tlsClientError", (_, socket) => socket.destroy());
+    this.http.on("tlsClientError", (_: Error, socket: Socket) => {
+      socket.destroy();
+    });
     this.tcp = createNetServer({ noDelay: true }, (socket) => {
       this.open.add(socket);
       socket.once("close", () => this.open.delete(socket));

@@ -6,7 +6,7 @@ import { IDLE_MS } from "./front";
 import { byWeight, locationOf, route, type Action } from "./rules";
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and `expect`, which this end has already answered. */
-const HOP_BY_HOP = [
+const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -17,7 +17,7 @@ const HOP_BY_HOP = [
   "transfer-encoding",
   "upgrade",
   "expect",
-];
+]);
 
 /**
  * Handles requests as an application load balancer does: the listener's rules choose a target group, the group a target.
@@ -101,9 +101,7 @@ function forwardedHeaders(request: IncomingMessage, via: { scheme: string; port:
 }
 
 function withoutHopByHop(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const kept = { ...headers };
-  for (const name of HOP_BY_HOP) delete kept[name];
-  return kept;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
 }
 
 /** An error of the load balancer's own, with the page that ELB sends. */

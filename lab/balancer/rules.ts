@@ -37,7 +37,7 @@ function holds(condition: Condition, asked: Asked): boolean {
   switch (condition.field) {
     case "path-pattern":
       // ELB matches the path alone, case and all.
-      return condition.values.some((value) => wildcard(value).test(asked.url.split("?", 1)[0] as string));
+      return condition.values.some((value) => wildcard(value).test(asked.url.replace(/\?.*$/s, "")));
     case "host-header":
       return condition.values.some((value) => wildcard(value.toLowerCase()).test(asked.host.replace(/:\d+$/, "").toLowerCase()));
     case "http-request-method":

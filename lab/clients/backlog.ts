@@ -4,7 +4,7 @@ const DELAYS_MS = [200, 400, 800, 1_600, 3_200, 5_000];
 /** Writes that wait for another attempt, none ever dropped. Pure: the clock is the caller's. */
 export class Backlog<T> {
   /** By number of failed attempts. One delay each, so each is in the order in which its entries fall due. */
-  private readonly queues: Queue<T>[] = DELAYS_MS.map(() => new Queue<T>());
+  private readonly queues: Queue<T>[] = DELAYS_MS.map((delayMs) => new Queue<T>(delayMs));
 
   get size(): number {
     return this.queues.reduce((sum, queue) => sum + queue.size, 0);
@@ -12,8 +12,7 @@ export class Backlog<T> {
 
   /** @param failures attempts made so far, at least 1 */
   add(item: T, failures: number, now: number): void {
-    const level = Math.min(failures, DELAYS_MS.length) - 1;
-    this.queues[level]?.push({ item, due: now + (DELAYS_MS[level] as number) });
+    this.queues[Math.min(failures, DELAYS_MS.length) - 1]?.push(item, now);
   }
 
   /** Takes out at most `most` items that are due, the longest overdue first. */
@@ -36,6 +35,8 @@ class Queue<T> {
   private items: { item: T; due: number }[] = [];
   private from = 0;
 
+  constructor(private readonly delayMs: number) {}
+
   get size(): number {
     return this.items.length - this.from;
   }
@@ -44,8 +45,8 @@ class Queue<T> {
     return this.items[this.from];
   }
 
-  push(entry: { item: T; due: number }): void {
-    this.items.push(entry);
+  push(item: T, now: number): void {
+    this.items.push({ item, due: now + this.delayMs });
   }
 
   /** @throws where it is empty */

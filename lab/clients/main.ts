@@ -98,7 +98,7 @@ async function send({ key, service, path }: Write): Promise<Outcome> {
 async function write(service: (typeof settings.services)[number], phase: number): Promise<void> {
   const interval = 1_000 / settings.ratePerService;
   const begun = performance.now() + phase * interval;
-  for (let n = 0; !ending; n++) {
+  for (let n = 0; ; n++) {
     const wait = begun + n * interval - performance.now();
     if (wait > 0) await sleep(wait);
     if (ending) return;

@@ -75,9 +75,10 @@ export function answer(zones: Zone[], facts: Facts, name: string, type: string):
     }
     const values = valuesOf({ zone, facts, trail }, chosen, type);
     for (const value of values) records.push({ name: owner, type: chosen.type, ttl: ttl(chosen.ttl), value });
-    if (values.length === 0) return done("NOERROR", zone);
-    if (chosen.type === type || type === "CNAME") return done("NOERROR");
-    owner = canonical(values[0] as string);
+    const [first] = values;
+    if (first === undefined) return done("NOERROR", zone);
+    if (chosen.type === type) return done("NOERROR");
+    owner = canonical(first);
   }
   trail.push(`${owner}: more than ${MAX_DEPTH} names followed`);
   return done("NOERROR");
@@ -91,16 +92,15 @@ interface Search {
 
 /** The record set that answers among those of one name and type. When none is healthy all count as healthy, and a primary comes first. */
 function choose(search: Search, sets: RecordSet[]): RecordSet | undefined {
-  const [only] = sets;
-  if (sets.length <= 1) return only;
   const inOrder = [...sets].sort((a, b) => order(a) - order(b));
+  const [first] = inOrder;
+  if (first === undefined || sets.length === 1) return first;
   const found = inOrder.find((set) => {
     const reason = unhealthy(search, set);
     search.trail.push(reason === undefined ? `${label(set)} answers` : `${label(set)} is out: ${reason}`);
     return reason === undefined;
   });
   if (found !== undefined) return found;
-  const first = inOrder[0] as RecordSet;
   search.trail.push(`nothing is healthy, so ${label(first)} answers`);
   return first;
 }
@@ -138,7 +138,7 @@ function valuesOf(search: Search, set: RecordSet, type: string, depth = 0): stri
 }
 
 function label(set: RecordSet): string {
-  const kind = set.failover ?? (set.setIdentifier === undefined ? "" : set.setIdentifier);
+  const kind = set.failover ?? set.setIdentifier ?? "";
   return [set.name, set.type, kind].filter((part) => part !== "").join(" ");
 }
 

@@ -54,8 +54,11 @@ async function probeHttp(check: Check, host: string, port: number): Promise<Find
         resolve(finding);
         request.destroy();
       };
-      if (status < 200 || status > 399) return finish({ ok: false, reason: `HTTP ${status}` });
-      if (check.search === undefined) return finish({ ok: true, reason: `HTTP ${status}` });
+      const accepted = status >= 200 && status <= 399;
+      if (!accepted || check.search === undefined) {
+        finish({ ok: accepted, reason: `HTTP ${status}` });
+        return;
+      }
       let body = "";
       const search = check.search;
       const judge = (): void => {

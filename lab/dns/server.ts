@@ -56,6 +56,9 @@ export async function serveDns(endpoint: Endpoint, resolve: (name: string, type:
   }
   return async () => {
     for (const socket of open) socket.destroy();
-    await Promise.all([once(udp, "close"), once(tcp, "close"), udp.close(), tcp.close()]);
+    const closed = Promise.all([once(udp, "close"), once(tcp, "close")]);
+    udp.close();
+    tcp.close();
+    await closed;
   };
 }

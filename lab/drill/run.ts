@@ -227,8 +227,8 @@ function tierResults(topology: Topology, counted: Account, outageAt: number): Ti
 }
 
 async function callsTo(region: string): Promise<number> {
-  const counts = await askLab<{ aws: Record<string, { sinceOutage: number }>; kubernetes: Record<string, number> }>("GET", "/counts");
-  return (counts.aws[region]?.sinceOutage ?? 0) + (counts.kubernetes[region] ?? 0);
+  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>("GET", "/counts");
+  return (counts.aws[region]?.outage?.total ?? 0) + (counts.kubernetes[region] ?? 0);
 }
 
 /** What a failover may not leave: locks and pending operations in the state, processes of the lost region. */

@@ -34,7 +34,7 @@ export class Upstream {
     if (!request.signed && request.service === "s3") headers["authorization"] = authorization(request);
     const hasBody = request.body.length > 0 || request.method === "PUT" || request.method === "POST";
     const response = await this.pool.request({
-      method: request.method as "GET",
+      method: request.method,
       path: request.path,
       headers,
       body: hasBody ? request.body : null,

@@ -61,7 +61,7 @@ class PostgresPlane implements LabPart, RdsPlane {
 
   async stop(): Promise<void> {
     this.lab.events.off("aws", this.onChange);
-    await this.reconciling;
+    while (this.reconciling) await this.reconciling;
     await Promise.all([...this.instances.values()].map((instance) => instance.close()));
     this.records.close();
   }
@@ -232,15 +232,13 @@ class PostgresPlane implements LabPart, RdsPlane {
       return;
     }
     const look = async (): Promise<void> => {
-      do {
-        this.reconcileAgain = false;
-        for (const region of REGIONS) {
-          const known = this.in(region);
-          if (known.length === 0) continue;
-          const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
-          for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) instance.delete();
-        }
-      } while (this.reconcileAgain);
+      this.reconcileAgain = false;
+      for (const region of REGIONS) {
+        const known = this.in(region);
+        if (known.length === 0) continue;
+        const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
+        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) instance.delete();
+      }
     };
     this.reconciling = look()
       .catch((error: unknown) => {
@@ -248,6 +246,7 @@ class PostgresPlane implements LabPart, RdsPlane {
       })
       .finally(() => {
         this.reconciling = undefined;
+        if (this.reconcileAgain) this.reconcile();
       });
   }
 

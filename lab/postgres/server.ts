@@ -111,9 +111,7 @@ export class PostgresServer {
       ...this.identity.wrap(this.lab.tool("postgres"), ["-D", this.folder]),
     });
     this.process = started;
-    let ended = false;
     const finish = (): void => {
-      ended = true;
       if (this.process !== started) return;
       this.process = undefined;
       if (!this.expectEnd) this.onUnexpectedEnd();
@@ -125,7 +123,8 @@ export class PostgresServer {
         await this.admin((s) => s.run("SELECT 1"), 2_000);
         return;
       } catch (error) {
-        if (ended) throw new Error(`postgres: server ${this.spec.name} ended while it started: ${this.logTail(this.spec.name)}`);
+        if (this.pid !== started.pid)
+          throw new Error(`postgres: server ${this.spec.name} ended while it started: ${this.logTail(this.spec.name)}`);
         if (Date.now() > deadline) throw new Error(`postgres: server ${this.spec.name} does not answer: ${(error as Error).message}`);
         await sleep(25);
       }

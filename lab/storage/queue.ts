@@ -62,7 +62,7 @@ export class Queue<T> {
     for (const task of this.waiting) {
       if (this.stopped || this.running.size >= AT_ONCE) return;
       const order = this.options.orderOf(task);
-      if (seen.has(order) || this.running.has(order) ) continue;
+      if (seen.has(order) || this.running.has(order) || this.held.has(order)) continue;
       seen.add(order);
       const done = this.attempt(task, order).finally(() => {
         this.running.delete(order);

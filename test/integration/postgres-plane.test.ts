@@ -27,6 +27,7 @@ import { createGateway } from "../../lab/gateway";
 import { rdsMend } from "../../lab/gateway/rds";
 import type { AwsChange, LabContext, LabPart } from "../../lab/part";
 import { createPostgres } from "../../lab/postgres";
+import { killOrphans } from "../../lab/postgres/family";
 import type { RdsPlane } from "../../lab/postgres/plane";
 import { ProcessTable } from "../../lab/processes";
 import { url, world, type Endpoint, type World } from "../../lab/world";
@@ -45,7 +46,6 @@ describe.skipIf(!runnable)(
     let plane: LabPart & RdsPlane;
     let gateway: LabPart;
     let moto: ChildProcess;
-    const lines: string[] = [];
 
     beforeAll(async () => {
       const folder = mkdtempSync(join(tmpdir(), "changeover-postgres-"));
@@ -56,7 +56,7 @@ describe.skipIf(!runnable)(
         processes: new ProcessTable(folder),
         certificates: await CertificateAuthority.open(folder),
         events: new EventEmitter<{ aws: [AwsChange] }>(),
-        log: (part, message) => lines.push(`${part}: ${message}`),
+        log: () => undefined,
       };
       const { host, port } = lab.world.moto;
       moto = spawn("moto_server", ["-H", host, "-p", String(port)], { stdio: "ignore" });
@@ -68,11 +68,10 @@ describe.skipIf(!runnable)(
     }, 30_000);
 
     afterAll(async () => {
-      await gateway?.stop();
-      await plane?.stop();
-      moto?.kill();
+      await gateway.stop();
+      await plane.stop();
+      moto.kill();
       const left = lab.processes.list().map(({ spec }) => spec.name);
-      if (process.env.DEBUG) console.log(lines.join("\n"));
       rmSync(lab.folder, { recursive: true, force: true });
       expect(left).toEqual([]);
       expect(serversOf(lab)).toEqual([]);
@@ -119,7 +118,7 @@ describe.skipIf(!runnable)(
     });
 
     it("serves verified TLS 1.3 at the address, and nothing below it", async () => {
-      const { host } = plane.endpointOf(SOURCE.region, SOURCE.id) as Endpoint;
+      const { host } = endpointOf(SOURCE);
       const psql = async (options: string): Promise<string> => {
         const { stdout } = await run(
           "psql",
@@ -197,14 +196,20 @@ describe.skipIf(!runnable)(
       await write(SOURCE, "lost-3");
     });
 
-    it("freezes a region, and lets it go on where it was", async () => {
-      const { host, port } = plane.endpointOf(SOURCE.region, SOURCE.id) as Endpoint;
+    it("freezes a region, open sessions included, and lets it go on where it was", async () => {
+      const { host, port } = endpointOf(SOURCE);
+      const session = login(SOURCE);
+      await session.connect();
       await plane.outage?.(SOURCE.region, "blackhole");
       await expect(sql(SOURCE, "SELECT 1", 500)).rejects.toThrow(/timeout/i);
+      const answer = session.query("SELECT 1");
+      expect(await Promise.race([answer.then(() => "answered"), sleep(300, "hangs")])).toBe("hangs");
       const accepted = connect({ host, port });
       await new Promise((resolve) => accepted.once("connect", resolve));
       accepted.destroy();
       await plane.heal?.(SOURCE.region);
+      await answer;
+      await session.end();
       expect(await keys(SOURCE)).toContain("lost-3");
     });
 
@@ -275,9 +280,26 @@ describe.skipIf(!runnable)(
       expect(await keys(SOURCE)).toContain("before");
     });
 
+    it("ends what a lab that was killed left behind, even frozen", async () => {
+      const { pid } = lab.processes.get("postgres-eu-north-1-0") ?? {};
+      await plane.outage?.(SOURCE.region, "blackhole");
+      process.kill(pid ?? 0, "SIGKILL");
+      const ofRegion = (): string[] => serversOf(lab).filter((title) => title.includes(SOURCE.region));
+      await sleep(300);
+      expect(ofRegion().length).toBeGreaterThan(3);
+      expect(await killOrphans(token(lab))).toBeGreaterThan(3);
+      expect(ofRegion()).toEqual([]);
+    });
+
     // --- helpers ---
 
     const passwords = new Map<string, string>();
+
+    function endpointOf({ region, id }: { region: string; id: string }): Endpoint {
+      const endpoint = plane.endpointOf(region, id);
+      if (!endpoint) throw new Error(`nothing runs behind ${region}/${id}`);
+      return endpoint;
+    }
 
     function client(region: string): RDSClient {
       const { aws } = lab.world.region(region);
@@ -310,11 +332,12 @@ describe.skipIf(!runnable)(
         instance = page.DBInstances?.[0];
         return instance?.DBInstanceStatus === "available";
       });
-      return instance as DBInstance;
+      if (!instance) throw new Error(`${region} has no ${id}`);
+      return instance;
     }
 
-    async function sql<T extends QueryResultRow>(at: { region: string; id: string }, text: string, timeoutMs = 5_000): Promise<T[]> {
-      const { host, port } = plane.endpointOf(at.region, at.id) as Endpoint;
+    function login(at: { region: string; id: string }, timeoutMs = 5_000): Client {
+      const { host, port } = endpointOf(at);
       const connection = new Client({
         host,
         port,
@@ -325,6 +348,11 @@ describe.skipIf(!runnable)(
         connectionTimeoutMillis: timeoutMs,
       });
       connection.on("error", () => undefined);
+      return connection;
+    }
+
+    async function sql<T extends QueryResultRow>(at: { region: string; id: string }, text: string, timeoutMs = 5_000): Promise<T[]> {
+      const connection = login(at, timeoutMs);
       try {
         await connection.connect();
         return (await connection.query<T>(text)).rows;
@@ -356,9 +384,12 @@ async function until(condition: () => Promise<boolean>, timeoutMs = 15_000): Pro
   }
 }
 
+function token(lab: LabContext): string {
+  return `lab-${createHash("sha256").update(lab.folder).digest("hex").slice(0, 8)}-`;
+}
+
 /** Titles of PostgreSQL processes of this lab: postmasters by their data folder, children by their cluster's name. */
 function serversOf(lab: LabContext): string[] {
-  const token = `postgres: lab-${createHash("sha256").update(lab.folder).digest("hex").slice(0, 8)}-`;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => {
@@ -368,7 +399,7 @@ function serversOf(lab: LabContext): string[] {
         return "";
       }
     })
-    .filter((title) => title.includes(`${lab.folder}/postgres`) || title.startsWith(token));
+    .filter((title) => title.includes(`${lab.folder}/postgres`) || title.startsWith(`postgres: ${token(lab)}`));
 }
 
 /** The lab's world, moved into a corner of 127.30/16 so that a lab on the same machine is not disturbed. */

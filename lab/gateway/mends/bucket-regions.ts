@@ -20,7 +20,8 @@ export function bucketRegions(): Mend {
       const { bucket = "" } = request.parameters;
       if (response.status < 300 && request.action === "CreateBucket") regions.set(bucket, regions.get(bucket) ?? request.region);
       if (response.status < 300 && request.action === "DeleteBucket") regions.delete(bucket);
-      return await Promise.resolve(undefined);
+      await Promise.resolve();
+      return undefined;
     },
   };
 }

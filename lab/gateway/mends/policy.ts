@@ -94,7 +94,7 @@ function holds(operator: string, wanted: string[], actual: string | null | undef
   if (actual === undefined) return false;
   const name = operator.replace(/IfExists$/, "").replace(/^ForAnyValue:|^ForAllValues:/, "");
   if (name === "Null") return wanted.includes(String(actual === null));
-  if (actual === null) return operator.endsWith("IfExists") || /Not/.test(name);
+  if (actual === null) return operator.endsWith("IfExists") || name.includes("Not");
   const some = (test: (value: string) => boolean): boolean => wanted.some(test);
   switch (name) {
     case "StringEquals":

@@ -5,18 +5,18 @@ import { withDefaultTags, type Tags } from "./tags";
 
 /** A module of kinds by their names in `@pulumi/aws`, e.g. `vpc` for `aws:ec2/vpc:Vpc`. Loaded when the first of them is asked for. */
 const MODULES: Record<string, () => Promise<Record<string, unknown>>> = {
-  backup: () => import("./backup"),
-  cloudtrail: () => import("./cloudtrail"),
-  cloudwatch: () => import("./cloudwatch"),
-  ec2: () => import("./ec2"),
-  iam: () => import("./iam"),
-  kms: () => import("./kms"),
-  lb: () => import("./elb"),
-  rds: () => import("./rds"),
-  route53: () => import("./route53"),
-  s3: () => import("./s3"),
-  sns: () => import("./sns"),
-  vpc: () => import("./ec2"),
+  backup: () => import("./backup.js"),
+  cloudtrail: () => import("./cloudtrail.js"),
+  cloudwatch: () => import("./cloudwatch.js"),
+  ec2: () => import("./ec2.js"),
+  iam: () => import("./iam.js"),
+  kms: () => import("./kms.js"),
+  lb: () => import("./elb.js"),
+  rds: () => import("./rds.js"),
+  route53: () => import("./route53.js"),
+  s3: () => import("./s3.js"),
+  sns: () => import("./sns.js"),
+  vpc: () => import("./ec2.js"),
 };
 
 /** `aws:<module>/<name>:<Type>` */

@@ -9,7 +9,7 @@ import { diffInputs, type Change, type DiffResult } from "./diff";
 import { Engine } from "./engine";
 import { NotReady, type AnyKind, type Failure, type PropertySpec, type Provider, type Request } from "./kind";
 import { autoName } from "./names";
-import { fromStruct, hasUnknown, isMap, plain, secret, toStruct, UNKNOWN, withSecretsOf, type Properties, type Value } from "./values";
+import { fromStruct, hasSecret, hasUnknown, isMap, plain, secret, toStruct, UNKNOWN, withSecretsOf, type Properties, type Value } from "./values";
 
 /** Inputs that the plugin named by itself, remembered in the inputs as the official bridge does. */
 const DEFAULTS = "__defaults";
@@ -357,7 +357,8 @@ function checked(inputs: Properties, failures: Failure[]): rpc.CheckResponse {
   response.setFailuresList(
     failures.map(({ property, reason }) => {
       const failure = new rpc.CheckFailure();
-      failure.setProperty(property);
+      // The engine prints the value of a property that it is told of, secret or not.
+      failure.setProperty(hasSecret(inputs[property]) ? "" : property);
       failure.setReason(reason);
       return failure;
     }),

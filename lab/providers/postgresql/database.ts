@@ -36,7 +36,7 @@ export const database: ResourceKind<Server, Database, Database> = {
       asMemberOf(session, owner === undefined ? [] : [owner], () =>
         session.query(
           [
-            `CREATE DATABASE ${identifier(name)} OWNER ${owner === undefined ? "CURRENT_USER" : identifier(owner)}`,
+            `CREATE DATABASE ${identifier(name)}${owner === undefined ? "" : ` OWNER ${identifier(owner)}`}`,
             `TEMPLATE ${orDefault(template, identifier(template))} ENCODING ${orDefault(encoding, literal(encoding))}`,
             ...(lcCollate === undefined ? [] : [`LC_COLLATE ${orDefault(lcCollate, literal(lcCollate))}`]),
             ...(lcCtype === undefined ? [] : [`LC_CTYPE ${orDefault(lcCtype, literal(lcCtype))}`]),

@@ -78,14 +78,15 @@ export const role: ResourceKind<Server, Role, Role> = {
     return { id: inputs.name, outputs: defaults(inputs) };
   },
 
-  async update(server, _id, olds, news) {
+  // Against what the program wanted, not what is there: memberships that a GrantRole made are none of this role's business.
+  async update(server, _id, olds, news, { oldInputs }) {
     await server.transaction(
       undefined,
       async (session) => {
         if (olds.name !== news.name) await session.query(`ALTER ROLE ${identifier(olds.name)} RENAME TO ${identifier(news.name)}`);
-        const changed = options(defaults(olds), news);
+        const changed = options(oldInputs, news);
         if (changed !== "") await session.query(`ALTER ROLE ${identifier(news.name)} WITH ${changed}`);
-        await settle(session, olds, news);
+        await settle(session, oldInputs, news);
       },
       [...secretsOf(olds), ...secretsOf(news)],
     );

@@ -134,9 +134,17 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
     secretKeys.map((key) => `changeover:${key}`),
   );
   watch(resources);
-  const result = await make();
-  // Nothing is asked for after all that was asked for has been answered.
-  await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
+  // Pulumi takes a stack trace of each of its thousands of promises; short ones make a test several times faster.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 1;
+  let result: T;
+  try {
+    result = await make();
+    // Nothing is asked for after all that was asked for has been answered.
+    await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   // Requests come in the order in which their inputs are known, which nobody promises: sorted by name instead.
   resources.sort((a, b) => (a.urn < b.urn ? -1 : 1));
   const all = (type: string): Recorded[] => resources.filter((r) => r.type === type);
@@ -160,7 +168,7 @@ function watch(resources: Recorded[]): void {
     [MONITORED]?: (req: RegisterResourceRequest, done: unknown) => Promise<void>;
   };
   const original = (monitor[MONITORED] ??= monitor.registerResource);
-  monitor.registerResource = async function (this: MockMonitor & { newUrn(...args: string[]): string }, req, done) {
+  monitor.registerResource = async function (this: { newUrn(...args: string[]): string }, req, done) {
     const raw = (req.getObject()?.toJavaScript() ?? {}) as Record<string, unknown>;
     const secrets: string[] = [];
     resources.push({

@@ -222,17 +222,20 @@ describe("an outage", () => {
     });
     const silence = async (answer: Promise<unknown>): Promise<unknown> =>
       Promise.race([answer.catch((error: unknown) => error), sleep(300, "silence")]);
+    // Leaves two connections: one idle, one with a request under way.
     const underWay = call();
     await vi.waitFor(() => {
       expect(release).toHaveLength(1);
     });
+    await (await call("/else")).body.dump();
     dark = true;
     front.silence();
     release.forEach((go) => {
       go();
     });
     expect(await silence(underWay)).toBe("silence");
-    expect(await silence(call())).toBe("silence");
+    expect(await silence(call("/else"))).toBe("silence");
+    expect(await silence(call("/else"))).toBe("silence");
   });
 });
 
@@ -240,10 +243,13 @@ describe("a target's state", () => {
   const good: CheckResult = { ok: true };
   const bad: CheckResult = { ok: false, reason: "Target.Timeout", description: "Request timed out" };
   const after = (...results: CheckResult[]): string =>
-    results.reduce((verdict, result) => judge(verdict, result, { healthyThreshold: 3, unhealthyThreshold: 2 }), {
-      state: "initial",
-      streak: 0,
-    } as Parameters<typeof judge>[0]).state;
+    results.reduce<Parameters<typeof judge>[0]>(
+      (verdict, result) => judge(verdict, result, { healthyThreshold: 3, unhealthyThreshold: 2 }),
+      {
+        state: "initial",
+        streak: 0,
+      },
+    ).state;
 
   it("becomes healthy at the first good answer, and after that by the thresholds", () => {
     expect(after()).toBe("initial");

@@ -81,7 +81,7 @@ it("weights decide, and 0 is never picked", () => {
   expect(byWeight(choices, 0.2499)?.name).toBe("a");
   expect(byWeight(choices, 0.25)?.name).toBe("b");
   expect(byWeight(choices, 0.9999)?.name).toBe("b");
-  expect(byWeight([], 0)).toBeUndefined();
+  expect(byWeight<{ weight: number }>([], 0)).toBeUndefined();
 });
 
 it("a redirect fills in the parts of the request", () => {

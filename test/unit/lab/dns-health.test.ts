@@ -91,7 +91,7 @@ describe("a status", () => {
 
   it("is explained", () => {
     const checks = all(2);
-    expect(explainCalculated(new Map(checks.map((c) => [c.id, c])), (id) => id !== "serves", checks[2] as Check)).toBe(
+    expect(explainCalculated(new Map(checks.map((c) => [c.id, c])), (id) => id !== "serves", checks[2]!)).toBe(
       "0 of 2 healthy, 2 needed; unhealthy: serves, not-taken",
     );
   });

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,19 +29,14 @@ describe("databaseIdentity", () => {
     expect(identity.wrap("postgres", ["-D", "x"])).toEqual({ command: "postgres", args: ["-D", "x"] });
   });
 
-  it.runIf(root && existsSync(INITDB)).each(Object.keys(WAYS) as (keyof typeof WAYS)[])(
+  it.runIf(root && existsSync(INITDB)).for(Object.keys(WAYS) as (keyof typeof WAYS)[])(
     "drops root by %s and still works below a closed folder",
-    async (way) => {
+    async (way, { skip }) => {
       const identity = WAYS[way](await unprivilegedUser());
-      // Where the kernel forbids the way, databaseIdentity takes the next one; there is nothing to prove then.
       const probe = identity.wrap("id", ["-u"]);
-      let uid: string;
-      try {
-        uid = execFileSync(probe.command, probe.args, { encoding: "utf8", stdio: "pipe" }).trim();
-      } catch {
-        return;
-      }
-      expect(uid).not.toBe("0");
+      const { status, stdout } = spawnSync(probe.command, probe.args, { encoding: "utf8" });
+      if (status !== 0) skip("this machine does not allow it, and databaseIdentity takes the next way");
+      expect(stdout.trim()).not.toBe("0");
       expect(await databaseIdentity(folder, INITDB, { ways: [WAYS[way]] })).toMatchObject({ description: identity.description });
       const initdb = identity.wrap(INITDB, ["-D", join(folder, "data"), "--no-sync", "--no-locale", "--auth=trust"]);
       execFileSync(initdb.command, initdb.args, { stdio: "pipe" });

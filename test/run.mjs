@@ -1,0 +1,91 @@
+// `npm test`: all of its own set-up, then every check. The last line is `N passed, N failed`; a static check counts as one test.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureNodePackages } from "../setup/node-packages.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), "changeover-test-"));
+let passed = 0;
+let failed = 0;
+
+try {
+  await ensureNodePackages(root);
+  await check("types", ["typescript/bin/tsc", "-p", "."]);
+  await check("lint", ["eslint/bin/eslint.js", "."]);
+  await check("format", ["prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."]);
+  await tests("unit");
+  if (await setUp()) await tests("integration");
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  failed += 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+/** Everything that the lab needs, with its progress; once it is there this takes milliseconds. */
+async function setUp() {
+  await import("../setup/typescript.mjs");
+  const require = createRequire(import.meta.url);
+  const { labTools } = require("../lab/tools.ts");
+  try {
+    await labTools(false);
+    return true;
+  } catch (error) {
+    process.stdout.write(`✘ set-up\n${error.message}\n`);
+    failed += 1;
+    return false;
+  }
+}
+
+/** A check that says nothing when all is well. */
+async function check(name, [script, ...args]) {
+  const began = Date.now();
+  const { code, output } = await node([join("node_modules", script), ...args], true);
+  process.stdout.write(`${code === 0 ? "✔" : "✘"} ${name}  ${Math.round((Date.now() - began) / 1000)}s\n${code === 0 ? "" : output}`);
+  if (code === 0) passed += 1;
+  else failed += 1;
+}
+
+async function tests(project) {
+  const file = join(scratch, `${project}.json`);
+  const { code } = await node(
+    ["node_modules/vitest/vitest.mjs", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
+    false,
+  );
+  let report;
+  try {
+    report = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    process.stdout.write(`✘ ${project} tests ended with ${code} and no report\n`);
+    failed += 1;
+    return;
+  }
+  // A file that could not be loaded has failed without a failed test in it.
+  const broken = report.testResults.filter(
+    (suite) => suite.status === "failed" && suite.assertionResults.every((test) => test.status !== "failed"),
+  ).length;
+  passed += report.numPassedTests;
+  failed += report.numFailedTests + broken;
+  // An error outside of any test fails the run as well.
+  if (code !== 0 && report.numFailedTests + broken === 0) failed += 1;
+}
+
+function node(args, quiet) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      stdio: quiet ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+    });
+    let output = "";
+    child.stdout?.on("data", (data) => (output += data));
+    child.stderr?.on("data", (data) => (output += data));
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output }));
+  });
+}
