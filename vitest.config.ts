@@ -9,7 +9,6 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          fileParallelism: false,
           pool: "forks",
           poolOptions: { forks: { singleFork: true } },
           testTimeout: 300_000,

@@ -156,7 +156,7 @@ export async function failover(env: Environment, request: FailoverRequest, journ
 async function assess(env: Environment, request: FailoverRequest) {
   const { topology, workspace } = env;
   const { to } = request;
-  const [facts, secrets, settings] = await Promise.all([siteFacts(env), workspace.secrets(to), workspace.settings(to)]);
+  const [facts, secrets, settings] = await Promise.all([siteFacts(env), workspace.secrets(to), workspace.settings(to), workspace.warmUp(to)]);
   const current = latestActivation(topology, facts);
   const target = facts.find(({ site }) => site === to);
   if (!target) throw new Error(`no facts of ${to}`);
@@ -266,7 +266,7 @@ class SiteProgress {
   private deployment({ phase, name }: ResourceEvent): void {
     this.waiting.forEach((services, i) => {
       const tier = this.env.topology.tiers[i];
-      const service = Object.keys(tier?.services ?? {}).find((candidate) => name === candidate || name.endsWith(`-${candidate}`));
+      const service = Object.keys(tier?.services ?? {}).find((candidate) => name.endsWith(`-${candidate}-deployment`));
       if (!tier || !service) return;
       const id = `tier-${tier.tier}`;
       this.steps.start(id, `Tier ${tier.tier}: ${Object.keys(tier.services).join(", ")}`, tier.maxDowntime);

@@ -10,9 +10,8 @@ import {
   StackNotFoundError,
   type ConfigMap,
   type EngineEvent,
-  type OutputMap,
+  type PulumiFn,
 } from "@pulumi/pulumi/automation";
-import { program } from "../stacks/program";
 import { BadInput } from "../topology/errors";
 import { Refused } from "./errors";
 
@@ -67,6 +66,7 @@ export class Workspace {
     readonly root: string,
     readonly environment: string,
     private readonly command: PulumiCommand,
+    private readonly local: LocalWorkspace,
   ) {}
 
   /** @throws BadInput where there is no Pulumi CLI or no passphrase */
@@ -81,7 +81,12 @@ export class Workspace {
       ]);
     }
     const command = await PulumiCommand.get();
-    return new Workspace(root, environment, command);
+    return new Workspace(root, environment, command, await LocalWorkspace.create({ workDir: root, program, pulumiCommand: command }));
+  }
+
+  /** Loads the program and selects the stack, so that an update that follows need not. */
+  async warmUp(part: string): Promise<void> {
+    await Promise.all([this.attempt(part, () => this.stack(part)), loadProgram()]);
   }
 
   stackName(part: string): string {
@@ -90,8 +95,7 @@ export class Workspace {
 
   /** Config values in plain text, keys without `changeover:`; secrets are left out. Reads one file, starts nothing. */
   async settings(part: string): Promise<Record<string, string>> {
-    const workspace = (await this.stack(part)).workspace;
-    const { config = {} } = await workspace.stackSettings(this.stackName(part));
+    const { config = {} } = await this.local.stackSettings(this.stackName(part));
     const plain: Record<string, string> = {};
     for (const [key, value] of Object.entries(config)) {
       if (key.startsWith("changeover:") && typeof value !== "object") plain[key.slice("changeover:".length)] = String(value);
@@ -101,7 +105,7 @@ export class Workspace {
 
   /** Every config value, secrets decrypted. Keep them out of messages. */
   async secrets(part: string): Promise<Record<string, string>> {
-    const all: ConfigMap = await this.attempt(part, async (stack) => stack.getAllConfig());
+    const all: ConfigMap = await this.attempt(part, () => this.local.getAllConfig(this.stackName(part)));
     return Object.fromEntries(
       Object.entries(all)
         .filter(([key]) => key.startsWith("changeover:"))
@@ -112,47 +116,39 @@ export class Workspace {
   /** Writes plain config values, as `pulumi config set` would. */
   async configure(part: string, values: Record<string, string>): Promise<void> {
     const name = this.stackName(part);
-    const workspace = (await this.stack(part)).workspace;
-    const settings = await workspace.stackSettings(name);
+    const settings = await this.local.stackSettings(name);
     const config = { ...settings.config, ...withNamespace(values) };
-    await workspace.saveStackSettings(name, { ...settings, config });
+    await this.local.saveStackSettings(name, { ...settings, config });
   }
 
   /** Writes secret config values, encrypted. */
   async configureSecrets(part: string, values: Record<string, string>): Promise<void> {
     const config: ConfigMap = {};
     for (const [key, value] of Object.entries(values)) config[`changeover:${key}`] = { value, secret: true };
-    await this.attempt(part, async (stack) => stack.setAllConfig(config));
+    await this.attempt(part, () => this.local.setAllConfig(this.stackName(part), config));
   }
 
   /** Creates the stack where it does not exist. */
   async create(part: string): Promise<void> {
-    const stack = Stack.createOrSelect(this.stackName(part), await this.local());
+    const stack = Stack.createOrSelect(this.stackName(part), this.local);
     this.stacks.set(part, stack);
     await stack;
   }
 
-  /** The stack's outputs; secrets as text. Read from the state backend, never from a region. */
+  /** The stack's outputs. Read from the state backend, never from a region. */
   async outputs(part: string): Promise<Record<string, unknown>> {
-    const outputs: OutputMap = await this.attempt(part, async (stack) => stack.outputs());
-    return Object.fromEntries(Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]));
+    const root = (await this.deployment(part)).resources?.find(({ type }) => type === "pulumi:pulumi:Stack");
+    return root?.outputs ?? {};
   }
 
   /** Operations that an update began and never ended, in the stack's state. */
   async pendingOperations(part: string): Promise<number> {
-    const { deployment } = await this.attempt(part, (stack) => stack.exportStack());
-    return ((deployment as { pending_operations?: unknown[] }).pending_operations ?? []).length;
+    return ((await this.deployment(part)).pending_operations ?? []).length;
   }
 
-  /** Whether the environment has this stack. */
-  async exists(part: string): Promise<boolean> {
-    try {
-      await this.stack(part);
-      return true;
-    } catch (error) {
-      if (error instanceof StackNotFoundError) return false;
-      throw error;
-    }
+  private async deployment(part: string): Promise<Checkpoint> {
+    const { deployment } = await this.attempt(part, () => this.local.exportStack(this.stackName(part)));
+    return deployment as Checkpoint;
   }
 
   /** Runs an update. @throws UpdateFailed, Refused (locked) */
@@ -160,8 +156,8 @@ export class Workspace {
     const events = new Collector(part, options.onResource);
     await this.attempt(
       part,
-      (stack) =>
-        stack.up({
+      async () =>
+        (await this.stack(part)).up({
           onEvent: events.take,
           suppressOutputs: true,
           suppressProgress: true,
@@ -177,15 +173,14 @@ export class Workspace {
     const name = this.stackName(part);
     const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
     try {
-      const workspace = (await this.stack(part)).workspace;
-      const settings = await workspace.stackSettings(name);
+      const settings = await this.local.stackSettings(name);
       const scratch = await LocalWorkspace.create({ workDir: folder, pulumiCommand: this.command });
       await scratch.saveStackSettings("scratch", { ...settings, config: { ...settings.config, ...withNamespace(values) } });
       const events = new Collector(part);
       await this.attempt(
         part,
-        (stack) =>
-          stack.preview({
+        async () =>
+          (await this.stack(part)).preview({
             configFile: join(folder, "Pulumi.scratch.yaml"),
             onEvent: events.take,
             suppressOutputs: true,
@@ -199,22 +194,19 @@ export class Workspace {
     }
   }
 
-  private async local(): Promise<LocalWorkspace> {
-    return LocalWorkspace.create({ workDir: this.root, program, pulumiCommand: this.command });
-  }
-
   private stack(part: string): Promise<Stack> {
     let stack = this.stacks.get(part);
     if (!stack) {
-      stack = this.local().then((workspace) => Stack.select(this.stackName(part), workspace));
+      stack = Stack.select(this.stackName(part), this.local);
+      stack.catch(() => this.stacks.delete(part));
       this.stacks.set(part, stack);
     }
     return stack;
   }
 
-  private async attempt<T>(part: string, run: (stack: Stack) => Promise<T>, events?: Collector): Promise<T> {
+  private async attempt<T>(part: string, run: () => Promise<T>, events?: Collector): Promise<T> {
     try {
-      return await run(await this.stack(part));
+      return await run();
     } catch (error) {
       throw this.explain(part, error, events);
     }
@@ -236,6 +228,19 @@ export class Workspace {
     }
     return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
   }
+}
+
+/** The part of an exported stack that is looked at. */
+interface Checkpoint {
+  resources?: { type: string; outputs?: Record<string, unknown> }[];
+  pending_operations?: unknown[];
+}
+
+/** Loading the program takes longer than reading a stack: verbs that update nothing do without it. */
+const program: PulumiFn = async () => (await loadProgram()).program();
+
+function loadProgram() {
+  return import("../stacks/program.js");
 }
 
 function withNamespace(values: Record<string, string>): Record<string, string> {

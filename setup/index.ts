@@ -20,11 +20,11 @@ export interface Steps {
 /** What is set up. */
 export interface Tools {
   /** Absolute path of an executable. @throws Error for a name that no part has */
-  tool(name: string): string;
+  readonly tool: (name: string) => string;
   /** All of them, by name. */
   paths: Record<string, string>;
   /** The part's record: version, and which way it came. */
-  part(name: string): MadePart;
+  readonly part: (name: string) => MadePart;
 }
 
 /** Parts that could not be had. The message names each, what was tried and what to install. */

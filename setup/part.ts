@@ -35,9 +35,9 @@ export interface Site {
   folder: string;
   version: string;
   /** Absolute path of a tool of a part that stands earlier in the list. */
-  tool(name: string): string;
+  tool: (name: string) => string;
   /** Shows what is going on; a few words. */
-  note(text: string): void;
+  note: (text: string) => void;
 }
 
 /** What a way has made or found. */

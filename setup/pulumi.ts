@@ -42,7 +42,7 @@ export const pulumi: Part = {
       async make(at) {
         await mustAnswer(sources.download.pulumi.installer);
         // The SDK installs the CLI of its own version. Loaded here only: it takes longer than all the rest when nothing is to do.
-        const { PulumiCommand } = await import("@pulumi/pulumi/automation");
+        const { PulumiCommand } = await import("@pulumi/pulumi/automation/index.js");
         await within(quiet(at.home), () => PulumiCommand.install({ root: at.folder }));
         return { tools: { pulumi: join(at.folder, "bin", "pulumi") } };
       },

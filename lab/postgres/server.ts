@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -134,7 +134,10 @@ export class PostgresServer {
   /** Fast shutdown: sessions are ended, the WAL is complete. Kills what does not go. */
   async stop(): Promise<void> {
     const running = this.process;
-    if (!running) return;
+    if (!running) {
+      releaseSharedMemory(this.folder);
+      return;
+    }
     this.expectEnd = true;
     thawFamilies([running.pid]);
     running.signal("SIGINT");
@@ -189,15 +192,20 @@ export class PostgresServer {
   }
 }
 
-/** Takes a data folder away, and the shared memory segment that a killed server leaves in the kernel. */
+/** Takes a data folder away. */
 export function removeDataFolder(folder: string): void {
-  const lockFile = join(folder, "postmaster.pid");
-  if (existsSync(lockFile)) {
-    // Its seventh line: key and id of the segment. Gone already after a clean shutdown, and small enough to stay if this fails.
-    const [, segment] = /^[ \t]*\d+[ \t]+(\d+)[ \t]*$/m.exec(readFileSync(lockFile, "utf8")) ?? [];
-    if (segment !== undefined) execFile("ipcrm", ["-m", segment], () => undefined);
-  }
+  releaseSharedMemory(folder);
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** A killed server leaves a shared memory segment in the kernel; its lock file has the id. None is left after a clean shutdown. */
+function releaseSharedMemory(folder: string): void {
+  const lockFile = join(folder, "postmaster.pid");
+  if (!existsSync(lockFile)) return;
+  // The seventh line: key and id.
+  const [, segment] = /^[ \t]*\d+[ \t]+(\d+)[ \t]*$/m.exec(readFileSync(lockFile, "utf8")) ?? [];
+  // It is 56 bytes, so it may stay where `ipcrm` is missing.
+  if (segment !== undefined) spawnSync("ipcrm", ["-m", segment], { stdio: "ignore" });
 }
 
 /** SIGKILL for all processes of all these servers at once; resolves when none is left. */
@@ -205,6 +213,7 @@ export async function killServers(servers: PostgresServer[]): Promise<void> {
   const doomed = servers.map((server) => server.takeDown()).filter((p) => p !== undefined);
   await killFamilies(doomed.map(({ pid }) => pid));
   await Promise.all(doomed.map(({ ended }) => ended));
+  for (const { folder } of servers) releaseSharedMemory(folder);
 }
 
 export async function freezeServers(servers: PostgresServer[]): Promise<void> {

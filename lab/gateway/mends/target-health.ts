@@ -3,7 +3,7 @@ import type { Mend } from "../mend";
 
 /** A target as the load balancers' data plane sees it. */
 export interface TargetState {
-  id: string;
+  address: string;
   port: number;
   state: string;
   reason?: string;
@@ -22,7 +22,7 @@ export function targetHealth(states: (targetGroupArn: string) => TargetState[] |
       const asked = Object.keys(parameters)
         .map((name) => /^Targets\.member\.\d+\.Id$/.exec(name) && parameters[name])
         .filter((id) => typeof id === "string");
-      const members = found.filter(({ id }) => asked.length === 0 || asked.includes(id)).map(describe);
+      const members = found.filter(({ address }) => asked.length === 0 || asked.includes(address)).map(describe);
       const body =
         `<DescribeTargetHealthResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DescribeTargetHealthResult>` +
         `<TargetHealthDescriptions>${members.join("")}</TargetHealthDescriptions></DescribeTargetHealthResult>` +
@@ -32,11 +32,11 @@ export function targetHealth(states: (targetGroupArn: string) => TargetState[] |
   };
 }
 
-function describe({ id, port, state, reason, description }: TargetState): string {
+function describe({ address, port, state, reason, description }: TargetState): string {
   const optional = (name: string, value: string | undefined): string =>
     value === undefined ? "" : `<${name}>${escapeXml(value)}</${name}>`;
   return (
-    `<member><Target><Id>${escapeXml(id)}</Id><Port>${port}</Port></Target><HealthCheckPort>${port}</HealthCheckPort>` +
+    `<member><Target><Id>${escapeXml(address)}</Id><Port>${port}</Port></Target><HealthCheckPort>${port}</HealthCheckPort>` +
     `<TargetHealth><State>${escapeXml(state)}</State>${optional("Reason", reason)}${optional("Description", description)}</TargetHealth></member>`
   );
 }

@@ -146,7 +146,7 @@ function canonical(value: unknown): string {
 
 /** Lists whose order means nothing. */
 export function sameSet(a: unknown, b: unknown): boolean {
-  return Array.isArray(a) && Array.isArray(b) && a.length === b.length && canonical([...a].sort()) === canonical([...b].sort());
+  return Array.isArray(a) && Array.isArray(b) && canonical(a.map(canonical).sort()) === canonical(b.map(canonical).sort());
 }
 
 /** `{bucketKeyEnabled: true}` to `{BucketKeyEnabled: true}`, all the way down; `renames` for what the API spells otherwise. */

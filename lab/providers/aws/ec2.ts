@@ -120,7 +120,10 @@ export const vpc: AwsKind<aws.ec2.VpcArgs, aws.ec2.VpcState> = {
   },
 };
 
-type DnsAttributes = { enableDnsSupport?: boolean | undefined; enableDnsHostnames?: boolean | undefined };
+interface DnsAttributes {
+  enableDnsSupport?: boolean | undefined;
+  enableDnsHostnames?: boolean | undefined;
+}
 
 async function vpcAttributes(aws: Aws, id: string, before: DnsAttributes, after: DnsAttributes): Promise<void> {
   // One attribute a call is the API's rule.

@@ -15,6 +15,7 @@ import {
   UpdateAliasCommand,
   UpdateKeyDescriptionCommand,
 } from "@aws-sdk/client-kms";
+import { isUnknown } from "../base";
 import { present, sameJson, unlessGone, type Aws, type AwsKind } from "./aws";
 import { tagChanges } from "./tags";
 
@@ -92,7 +93,9 @@ export const alias: AwsKind<aws.kms.AliasArgs, aws.kms.AliasState> = {
   outputs: ["arn", "targetKeyArn"],
   volatile: ["targetKeyArn"],
   check: (_aws, inputs) =>
-    inputs.name === undefined || inputs.name.startsWith("alias/") ? [] : [{ property: "name", reason: "has to begin with alias/" }],
+    inputs.name === undefined || isUnknown(inputs.name) || inputs.name.startsWith("alias/")
+      ? []
+      : [{ property: "name", reason: "has to begin with alias/" }],
   async create(aws, inputs) {
     const name = present(inputs.name, "name");
     await kms(aws).send(new CreateAliasCommand({ AliasName: name, TargetKeyId: inputs.targetKeyId }));

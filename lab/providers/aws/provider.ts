@@ -42,7 +42,9 @@ export const provider: Provider<Aws> = {
 
 function tagsOf(config: Properties): Tags {
   const tags = isMap(config.defaultTags) ? config.defaultTags.tags : undefined;
-  return isMap(tags) ? Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value)])) : {};
+  return isMap(tags)
+    ? Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]))
+    : {};
 }
 
 /** Since version 7 every resource says its region. */

@@ -63,7 +63,11 @@ export const subnetGroup: AwsKind<aws.rds.SubnetGroupArgs, aws.rds.SubnetGroupSt
   },
 };
 
-type ParameterArgs = { name: string; value: string; applyMethod?: string | undefined };
+interface ParameterArgs {
+  name: string;
+  value: string;
+  applyMethod?: string | undefined;
+}
 
 function parameters(list: ParameterArgs[] | undefined): Parameter[] {
   return (list ?? []).map(({ name, value, applyMethod }) => ({

@@ -98,7 +98,10 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
     identifier: { autoName: { maxLength: 63 } },
     instanceClass: { required: true },
     engine: { replace: true, computed: true },
-    engineVersion: { computed: true, same: (a, b) => a === b || String(a).startsWith(`${String(b)}.`) },
+    engineVersion: {
+      computed: true,
+      same: (is, asked) => typeof is === "string" && typeof asked === "string" && `${is}.`.startsWith(`${asked}.`),
+    },
     dbName: { replace: true, computed: true },
     username: { replace: true, computed: true },
     password: { secret: true },
@@ -175,7 +178,7 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
           // moto looks the group up in the source's region, so it comes after, by a change.
           DBSubnetGroupName: undefined,
           SourceDBInstanceIdentifier: inputs.replicateSourceDb,
-        } as ConstructorParameters<typeof CreateDBInstanceReadReplicaCommand>[0]),
+        }),
       );
     } else if (inputs.snapshotIdentifier !== undefined) {
       const own = mapped(inputs, { availabilityZone: "AvailabilityZone", port: "Port", engine: "Engine", dbName: "DBName" });

@@ -191,7 +191,7 @@ type RecordArgs = Plain<aws.route53.RecordArgs>;
 export const record: AwsKind<aws.route53.RecordArgs, aws.route53.RecordState> = {
   inputs: {
     zoneId: { required: true, replace: true },
-    name: { required: true, replace: true, same: (a, b) => normal(String(a)) === normal(String(b)) },
+    name: { required: true, replace: true, same: (a, b) => typeof a === "string" && typeof b === "string" && normal(a) === normal(b) },
     type: { required: true, replace: true },
     setIdentifier: { replace: true },
     ttl: {},
@@ -215,9 +215,9 @@ export const record: AwsKind<aws.route53.RecordArgs, aws.route53.RecordState> = 
   },
   async create(aws, inputs, request) {
     const { HostedZone } = await route53(aws).send(new GetHostedZoneCommand({ Id: inputs.zoneId }));
-    const fqdn = within(normal(inputs.name ?? ""), normal(present(HostedZone?.Name, "zone name")));
+    const fqdn = within(normal(inputs.name), normal(present(HostedZone?.Name, "zone name")));
     await change(aws, inputs.allowOverwrite === true ? "UPSERT" : "CREATE", inputs, fqdn, request.signal);
-    const id = [inputs.zoneId, normal(inputs.name ?? ""), inputs.type, inputs.setIdentifier].filter((part) => part !== undefined).join("_");
+    const id = [inputs.zoneId, normal(inputs.name), inputs.type, inputs.setIdentifier].filter((part) => part !== undefined).join("_");
     return { id, outputs: { fqdn, allowOverwrite: inputs.allowOverwrite ?? false } };
   },
   async update(aws, _id, olds, news, request) {

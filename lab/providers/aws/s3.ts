@@ -138,8 +138,8 @@ export const bucketVersioning = setting<aws.s3.BucketVersioningArgs, aws.s3.Buck
         Bucket,
         MFA: inputs.mfa,
         VersioningConfiguration: {
-          Status: inputs.versioningConfiguration?.status as "Enabled" | "Suspended",
-          MFADelete: inputs.versioningConfiguration?.mfaDelete as "Enabled" | "Disabled" | undefined,
+          Status: inputs.versioningConfiguration.status as "Enabled" | "Suspended",
+          MFADelete: inputs.versioningConfiguration.mfaDelete as "Enabled" | "Disabled" | undefined,
         },
       }),
     ),
@@ -262,7 +262,7 @@ export const bucketObjectv2: AwsKind<aws.s3.BucketObjectv2Args, aws.s3.BucketObj
   }),
   update: (aws, _id, _olds, news) => putObject(aws, news),
   async delete(aws, _id, outputs) {
-    const name = String(outputs.bucket);
+    const name = bucketOf(outputs);
     const key = outputs.key ?? "";
     // A version left behind would keep the bucket from being deleted.
     if (outputs.versionId !== undefined && outputs.versionId !== "") await removeVersions(aws, name, key, false);
@@ -278,7 +278,8 @@ export const bucketObjectv2: AwsKind<aws.s3.BucketObjectv2Args, aws.s3.BucketObj
   },
 };
 
-const bucketOf = (inputs: ObjectArgs): string => String(inputs.bucket);
+/** The SDK lets a program give the bucket itself; on the wire it is the name. */
+const bucketOf = (inputs: { bucket?: unknown }): string => inputs.bucket as string;
 const unquoted = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
 
 async function putObject(aws: Aws, inputs: ObjectArgs & { tagsAll?: Record<string, string> | undefined }): Promise<object> {

@@ -26,7 +26,7 @@ export function withDefaultTags(kind: AnyKind<Aws>): AnyKind<Aws> {
   return {
     ...kind,
     inputs: { ...kind.inputs, tagsAll: {} },
-    check(aws, inputs, olds, request) {
+    check(aws, inputs: { tags?: unknown; tagsAll?: unknown }, olds, request) {
       const own: unknown = inputs.tags ?? {};
       inputs.tagsAll = typeof own === "object" ? { ...aws.defaultTags, ...own } : own;
       return kind.check?.(aws, inputs, olds, request) ?? [];

@@ -9,7 +9,19 @@ import { diffInputs, type Change, type DiffResult } from "./diff";
 import { Engine } from "./engine";
 import { NotReady, type AnyKind, type Failure, type PropertySpec, type Provider, type Request } from "./kind";
 import { autoName } from "./names";
-import { fromStruct, hasSecret, hasUnknown, isMap, plain, secret, toStruct, UNKNOWN, withSecretsOf, type Properties, type Value } from "./values";
+import {
+  fromStruct,
+  hasSecret,
+  hasUnknown,
+  isMap,
+  plain,
+  secret,
+  toStruct,
+  UNKNOWN,
+  withSecretsOf,
+  type Properties,
+  type Value,
+} from "./values";
 
 /** Inputs that the plugin named by itself, remembered in the inputs as the official bridge does. */
 const DEFAULTS = "__defaults";
@@ -144,7 +156,7 @@ export class ProviderServer<Ctx> {
     const { ctx, kind } = await this.kind(about.type);
     const wire = fromStruct(request.getNews());
     const wireOlds = fromStruct(request.getOlds());
-    const inputs = plain(wire);
+    const inputs = Object.fromEntries(Object.entries(plain(wire)).filter(([, value]) => value !== null));
     const olds = Object.keys(wireOlds).length === 0 ? undefined : plain(wireOlds);
     const failures: Failure[] = [];
     const defaults: string[] = [];
@@ -154,8 +166,7 @@ export class ProviderServer<Ctx> {
           failures.push({ property: name, reason: this.without(`property ${name} of ${about.type}`) });
       }
       for (const [name, spec] of specs(kind.inputs)) {
-        if (inputs[name] !== undefined && inputs[name] !== null) continue;
-        delete inputs[name];
+        if (name in inputs) continue;
         if (spec.autoName !== undefined) {
           const named = olds?.[DEFAULTS];
           const kept = Array.isArray(named) && named.includes(name) ? olds?.[name] : undefined;
@@ -296,12 +307,12 @@ export class ProviderServer<Ctx> {
   }
 }
 
-function specs(inputs: object): [string, PropertySpec][] {
+function specs(inputs: Record<string, PropertySpec>): [string, PropertySpec][] {
   return Object.entries(inputs);
 }
 
 function specOf<Ctx>(kind: AnyKind<Ctx>, name: string): PropertySpec | undefined {
-  const spec = kind.inputs === "any" ? undefined : (kind.inputs[name] as PropertySpec | undefined);
+  const spec = kind.inputs === "any" ? undefined : kind.inputs[name];
   return kind.replaceOn?.includes(name) === true ? { ...spec, replace: true } : spec;
 }
 
@@ -422,11 +433,7 @@ function unary<Req, Res>(handle: (request: Req) => Res | Promise<Res>): grpc.han
           callback(null, response);
         },
         (error: unknown) => {
-          callback(
-            isMap(error) && "code" in error
-              ? (error as unknown as grpc.ServiceError)
-              : (described(error, {} as Request) as grpc.ServiceError),
-          );
+          callback(isMap(error) && "code" in error ? error : described(error, {} as Request));
         },
       );
   };

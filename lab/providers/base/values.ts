@@ -38,7 +38,7 @@ export function hasUnknown(value: Value | undefined): boolean {
   return Array.isArray(value) ? value.some(hasUnknown) : isUnknown(value);
 }
 
-export function isMap(value: unknown): value is { [name: string]: Value } {
+export function isMap(value: unknown): value is Record<string, Value> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -55,7 +55,7 @@ export function isAsset(value: unknown): value is Asset {
 }
 
 export function fromStruct(struct: Struct | undefined): Properties {
-  return (struct?.toJavaScript() ?? {}) as Properties;
+  return struct?.toJavaScript() ?? {};
 }
 
 /** As a struct, without `undefined`s. */

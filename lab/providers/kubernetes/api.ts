@@ -154,7 +154,9 @@ export class KubernetesApi {
 
   private unreachable(error: unknown): Error {
     if (error instanceof Error && error.name === "AbortError") return error;
-    return new Error(`Kubernetes API at ${this.cluster.server}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    return new Error(`Kubernetes API at ${this.cluster.server}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 

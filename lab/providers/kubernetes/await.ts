@@ -51,7 +51,9 @@ export async function awaitDeleted(api: KubernetesApi, at: Where, object: Kubern
   if (start === undefined) return;
   // Another object of the same name is none of ours.
   const judge = (now: KubernetesObject | undefined): Unready =>
-    now === undefined || now.metadata.uid !== start.metadata.uid ? undefined : `${object.kind} ${object.metadata.name} still exists${holders(now)}`;
+    now === undefined || now.metadata.uid !== start.metadata.uid
+      ? undefined
+      : `${object.kind} ${object.metadata.name} still exists${holders(now)}`;
   await follow(api, at, start, judge, () => Promise.resolve(""), optionsOf(request));
 }
 
@@ -68,7 +70,9 @@ function optionsOf(request: Request): WaitOptions {
 /** What a delete waits for: finalizers, and what a namespace says about its contents. */
 function holders(object: KubernetesObject): string {
   const finalizers = (object.metadata as { finalizers?: string[] }).finalizers ?? [];
-  const messages = conditions(object.status).flatMap(({ status, message }) => (status === "True" && message !== undefined ? [message] : []));
+  const messages = conditions(object.status).flatMap(({ status, message }) =>
+    status === "True" && message !== undefined ? [message] : [],
+  );
   const all = [...(finalizers.length === 0 ? [] : [`finalizers ${finalizers.join(", ")}`]), ...messages];
   return all.length === 0 ? "" : ` (${all.join("; ")})`;
 }

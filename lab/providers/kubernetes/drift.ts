@@ -19,9 +19,7 @@ function like(input: unknown, live: unknown): unknown {
     return input.length === live.length ? input.map((item, index) => like(item, live[index])) : live;
   }
   if (isObject(input) && isObject(live)) {
-    return Object.fromEntries(
-      Object.entries(input).flatMap(([name, value]) => (name in live ? [[name, like(value, live[name])]] : [])),
-    );
+    return Object.fromEntries(Object.entries(input).flatMap(([name, value]) => (name in live ? [[name, like(value, live[name])]] : [])));
   }
   return isDeepStrictEqual(input, live) ? input : live;
 }

@@ -49,7 +49,14 @@ const KINDS: ObjectKind[] = [
   { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", plural: "horizontalpodautoscalers", namespaced: true, fields: ["spec"] },
   { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", plural: "networkpolicies", namespaced: true, fields: ["spec"] },
   { apiVersion: RBAC, kind: "Role", plural: "roles", namespaced: true, fields: ["rules"] },
-  { apiVersion: RBAC, kind: "RoleBinding", plural: "rolebindings", namespaced: true, fields: ["roleRef", "subjects"], replaceOn: ["roleRef"] },
+  {
+    apiVersion: RBAC,
+    kind: "RoleBinding",
+    plural: "rolebindings",
+    namespaced: true,
+    fields: ["roleRef", "subjects"],
+    replaceOn: ["roleRef"],
+  },
   { apiVersion: RBAC, kind: "ClusterRole", plural: "clusterroles", namespaced: false, fields: ["rules", "aggregationRule"] },
   {
     apiVersion: RBAC,

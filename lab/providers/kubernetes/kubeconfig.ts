@@ -41,7 +41,9 @@ export function clusterOf(text: string, context?: string): Cluster {
   const user = config.users?.find(({ name }) => name === chosen.user)?.user ?? {};
   for (const unsupported of ["exec", "auth-provider", "username"]) {
     if (user[unsupported] !== undefined) {
-      throw new Error(`user ${chosen.user ?? ""} of the kubeconfig logs in by ${unsupported}; the lab's stand-in takes client certificates and tokens`);
+      throw new Error(
+        `user ${chosen.user ?? ""} of the kubeconfig logs in by ${unsupported}; the lab's stand-in takes client certificates and tokens`,
+      );
     }
   }
   const serverName = cluster["tls-server-name"];

@@ -23,8 +23,10 @@ export const kubernetes: Provider<Context> = {
     enableSecretMutable: "json",
   },
   configure(config) {
-    if (config.enableServerSideApply === false) throw new Error("the lab's stand-in for the kubernetes provider only knows server-side apply");
-    if (typeof config.kubeconfig !== "string" || config.kubeconfig === "") throw new Error("the kubernetes provider is given no kubeconfig");
+    if (config.enableServerSideApply === false)
+      throw new Error("the lab's stand-in for the kubernetes provider only knows server-side apply");
+    if (typeof config.kubeconfig !== "string" || config.kubeconfig === "")
+      throw new Error("the kubernetes provider is given no kubeconfig");
     const context = typeof config.context === "string" ? config.context : undefined;
     return {
       api: new KubernetesApi(clusterOf(config.kubeconfig, context)),

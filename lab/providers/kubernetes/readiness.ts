@@ -73,7 +73,8 @@ export function podTrouble(pod: KubernetesObject): string | undefined {
     if (container.ready) continue;
     const { waiting, terminated } = container.state ?? {};
     const restarts = (container.restartCount ?? 0) > 0 ? `, ${container.restartCount} restarts` : "";
-    if (waiting !== undefined) return `${name}: container ${container.name} ${words(waiting.reason ?? "waiting", waiting.message)}${restarts}`;
+    if (waiting !== undefined)
+      return `${name}: container ${container.name} ${words(waiting.reason ?? "waiting", waiting.message)}${restarts}`;
     if (terminated !== undefined) return `${name}: container ${container.name} ended with ${terminated.exitCode ?? "?"}${restarts}`;
     return `${name}: container ${container.name} runs, but is not ready${restarts}`;
   }

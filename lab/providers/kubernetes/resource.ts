@@ -71,7 +71,8 @@ export function objectResource(kind: ObjectKind): ResourceKind<Context, Kubernet
 
     check(ctx, inputs, olds, request) {
       const failures: Failure[] = [];
-      if (inputs.apiVersion !== kind.apiVersion) failures.push({ property: "apiVersion", reason: `must be ${kind.apiVersion} for ${request.type}` });
+      if (inputs.apiVersion !== kind.apiVersion)
+        failures.push({ property: "apiVersion", reason: `must be ${kind.apiVersion} for ${request.type}` });
       if (inputs.kind !== kind.kind) failures.push({ property: "kind", reason: `must be ${kind.kind} for ${request.type}` });
       // A program may leave metadata out, or not know it yet.
       const metadata: Partial<Metadata> | string = (inputs as Partial<KubernetesObject>).metadata ?? {};
@@ -85,7 +86,10 @@ export function objectResource(kind: ObjectKind): ResourceKind<Context, Kubernet
       }
       for (const name of isMap(metadata.annotations) ? Object.keys(metadata.annotations) : []) {
         if (name.startsWith("pulumi.com/") && !STEERING.has(name)) {
-          failures.push({ property: "metadata.annotations", reason: `the lab's stand-in for the kubernetes provider does not know the annotation ${name}` });
+          failures.push({
+            property: "metadata.annotations",
+            reason: `the lab's stand-in for the kubernetes provider does not know the annotation ${name}`,
+          });
         }
       }
       return failures;

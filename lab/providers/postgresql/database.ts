@@ -51,13 +51,19 @@ export const database: ResourceKind<Server, Database, Database> = {
   async update(server, _id, olds, news) {
     if (olds.name !== news.name) await server.disconnect(olds.name);
     await server.direct((session) =>
-      asMemberOf(session, [olds.owner, news.owner].filter((owner) => owner !== undefined), async () => {
-        if (olds.name !== news.name) await session.query(`ALTER DATABASE ${identifier(olds.name)} RENAME TO ${identifier(news.name)}`);
-        const alter = `ALTER DATABASE ${identifier(news.name)}`;
-        if (news.owner !== undefined && news.owner !== olds.owner) await session.query(`${alter} OWNER TO ${identifier(news.owner)}`);
-        await session.query(`${alter} WITH ALLOW_CONNECTIONS ${news.allowConnections ?? true} CONNECTION LIMIT ${Math.trunc(news.connectionLimit ?? -1)}`);
-        if (news.isTemplate !== undefined) await session.query(`${alter} WITH IS_TEMPLATE ${news.isTemplate}`);
-      }),
+      asMemberOf(
+        session,
+        [olds.owner, news.owner].filter((owner) => owner !== undefined),
+        async () => {
+          if (olds.name !== news.name) await session.query(`ALTER DATABASE ${identifier(olds.name)} RENAME TO ${identifier(news.name)}`);
+          const alter = `ALTER DATABASE ${identifier(news.name)}`;
+          if (news.owner !== undefined && news.owner !== olds.owner) await session.query(`${alter} OWNER TO ${identifier(news.owner)}`);
+          await session.query(
+            `${alter} WITH ALLOW_CONNECTIONS ${news.allowConnections ?? true} CONNECTION LIMIT ${Math.trunc(news.connectionLimit ?? -1)}`,
+          );
+          if (news.isTemplate !== undefined) await session.query(`${alter} WITH IS_TEMPLATE ${news.isTemplate}`);
+        },
+      ),
     );
     return (await look(server, news.name)) ?? {};
   },

@@ -30,7 +30,8 @@ export const defaultPrivileges: ResourceKind<Server, DefaultPrivileges, DefaultP
 
   check(_server, inputs) {
     const failures = refusePrivileges(DEFAULT_PRIVILEGE_TYPES, inputs.objectType, inputs.privileges);
-    if (inputs.objectType === "schema" && inputs.schema !== undefined) failures.push({ property: "schema", reason: "is not for objectType schema" });
+    if (inputs.objectType === "schema" && inputs.schema !== undefined)
+      failures.push({ property: "schema", reason: "is not for objectType schema" });
     return failures;
   },
 
@@ -74,6 +75,8 @@ async function settle(session: Session, inputs: DefaultPrivileges, privileges: s
   await asMemberOf(session, [owner], async () => {
     await session.query(`${scope} REVOKE ALL ON ${type} FROM ${grantee(role)}`);
     if (privileges.length === 0) return;
-    await session.query(`${scope} GRANT ${privileges.join(", ")} ON ${type} TO ${grantee(role)}${withGrantOption === true ? " WITH GRANT OPTION" : ""}`);
+    await session.query(
+      `${scope} GRANT ${privileges.join(", ")} ON ${type} TO ${grantee(role)}${withGrantOption === true ? " WITH GRANT OPTION" : ""}`,
+    );
   });
 }

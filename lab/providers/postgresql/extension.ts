@@ -58,13 +58,19 @@ export const extension: ResourceKind<Server, Extension, Extension> = {
     const found = await look(server, database, name);
     if (found === undefined) return undefined;
     const seen = Object.fromEntries(Object.entries(found).filter(([property]) => property in inputs));
-    return { outputs: { name, database, ...found }, inputs: Object.keys(inputs).length === 0 ? { name, database } : { ...inputs, ...seen } };
+    return {
+      outputs: { name, database, ...found },
+      inputs: Object.keys(inputs).length === 0 ? { name, database } : { ...inputs, ...seen },
+    };
   },
 };
 
 async function look(server: Server, database: string | undefined, name: string): Promise<Record<string, unknown> | undefined> {
   const [found] = await server.transaction(database, (session) =>
-    session.query("SELECT nspname AS schema, extversion AS version FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = $1", [name]),
+    session.query(
+      "SELECT nspname AS schema, extversion AS version FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = $1",
+      [name],
+    ),
   );
   return found;
 }

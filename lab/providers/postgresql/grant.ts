@@ -76,7 +76,9 @@ async function settle(session: Session, inputs: Grant, privileges: string[]): Pr
   await asMemberOf(session, await owners(session, inputs), async () => {
     await session.query(`REVOKE ALL PRIVILEGES ON ${on} FROM ${grantee(role)}`);
     if (privileges.length === 0) return;
-    await session.query(`GRANT ${privileges.join(", ")} ON ${on} TO ${grantee(role)}${withGrantOption === true ? " WITH GRANT OPTION" : ""}`);
+    await session.query(
+      `GRANT ${privileges.join(", ")} ON ${on} TO ${grantee(role)}${withGrantOption === true ? " WITH GRANT OPTION" : ""}`,
+    );
   });
 }
 
@@ -99,7 +101,9 @@ async function owners(session: Session, { objectType, schema }: Grant): Promise<
     [schema ?? ""],
   );
   // Schema `public` belongs to pg_database_owner, of which nobody can be made a member: that is the database's owner.
-  return rows.map(({ owner }) => String(owner)).flatMap((owner) => (owner !== "pg_database_owner" ? [owner] : database === undefined ? [] : [database]));
+  return rows
+    .map(({ owner }) => String(owner))
+    .flatMap((owner) => (owner !== "pg_database_owner" ? [owner] : database === undefined ? [] : [database]));
 }
 
 function idOf({ role, database, objectType, schema, objects = [] }: Grant): string {

@@ -134,8 +134,10 @@ export function options(olds: Partial<Role>, news: Role): string {
     // Left out where it is the default: only a superuser may so much as mention some of them.
     if (wanted !== (olds[flag] ?? byDefault) || (flag === "login" && olds.name === undefined)) parts.push(wanted ? sql : `NO${sql}`);
   }
-  if ((news.connectionLimit ?? -1) !== (olds.connectionLimit ?? -1)) parts.push(`CONNECTION LIMIT ${Math.trunc(news.connectionLimit ?? -1)}`);
-  if ((news.validUntil ?? "infinity") !== (olds.validUntil ?? "infinity")) parts.push(`VALID UNTIL ${literal(news.validUntil ?? "infinity")}`);
+  if ((news.connectionLimit ?? -1) !== (olds.connectionLimit ?? -1))
+    parts.push(`CONNECTION LIMIT ${Math.trunc(news.connectionLimit ?? -1)}`);
+  if ((news.validUntil ?? "infinity") !== (olds.validUntil ?? "infinity"))
+    parts.push(`VALID UNTIL ${literal(news.validUntil ?? "infinity")}`);
   if (news.password !== olds.password) parts.push(news.password === undefined ? "PASSWORD NULL" : `PASSWORD ${literal(news.password)}`);
   return parts.join(" ");
 }
@@ -149,7 +151,11 @@ async function settle(session: Session, olds: Partial<Role>, news: Role): Promis
   for (const [property, setting] of Object.entries(SETTINGS) as [keyof typeof SETTINGS, string][]) {
     const value = news[property];
     if (JSON.stringify(value) === JSON.stringify(olds[property])) continue;
-    const text = Array.isArray(value) ? value.map(identifier).join(", ") : value === undefined || value === 0 ? "" : String(Math.trunc(value));
+    const text = Array.isArray(value)
+      ? value.map(identifier).join(", ")
+      : value === undefined || value === 0
+        ? ""
+        : String(Math.trunc(value));
     await session.query(text === "" ? `ALTER ROLE ${name} RESET ${setting}` : `ALTER ROLE ${name} SET ${setting} = ${text}`);
   }
 }

@@ -29,7 +29,8 @@ export const schema: ResourceKind<Server, Schema, Schema> = {
       await asMemberOf(session, await ownersOf(session, owner), async () => {
         const existing = await ownerOf(session, name);
         if (existing !== undefined && ifNotExists) {
-          if (owner !== undefined && owner !== existing) await session.query(`ALTER SCHEMA ${identifier(name)} OWNER TO ${identifier(owner)}`);
+          if (owner !== undefined && owner !== existing)
+            await session.query(`ALTER SCHEMA ${identifier(name)} OWNER TO ${identifier(owner)}`);
           return;
         }
         await session.query(`CREATE SCHEMA ${identifier(name)}${owner === undefined ? "" : ` AUTHORIZATION ${identifier(owner)}`}`);
@@ -41,12 +42,16 @@ export const schema: ResourceKind<Server, Schema, Schema> = {
 
   async update(server, _id, olds, news) {
     await server.transaction(olds.database, async (session) => {
-      await asMemberOf(session, [olds.owner, ...(await ownersOf(session, news.owner))].filter((owner) => owner !== undefined), async () => {
-        if (olds.name !== news.name) await session.query(`ALTER SCHEMA ${identifier(olds.name)} RENAME TO ${identifier(news.name)}`);
-        if (news.owner !== undefined && news.owner !== olds.owner) {
-          await session.query(`ALTER SCHEMA ${identifier(news.name)} OWNER TO ${identifier(news.owner)}`);
-        }
-      });
+      await asMemberOf(
+        session,
+        [olds.owner, ...(await ownersOf(session, news.owner))].filter((owner) => owner !== undefined),
+        async () => {
+          if (olds.name !== news.name) await session.query(`ALTER SCHEMA ${identifier(olds.name)} RENAME TO ${identifier(news.name)}`);
+          if (news.owner !== undefined && news.owner !== olds.owner) {
+            await session.query(`ALTER SCHEMA ${identifier(news.name)} OWNER TO ${identifier(news.owner)}`);
+          }
+        },
+      );
     });
     return {};
   },

@@ -138,7 +138,9 @@ export class Server {
     const { host, port, username, password } = this.config;
     const where = `PostgreSQL at ${host}:${port}, database ${database}, user ${username}`;
     const raw = error instanceof DatabaseError ? [error.message, error.detail, error.hint].filter(Boolean).join("; ") : textOf(error);
-    const message = [...secrets, password ?? ""].filter((secret) => secret !== "").reduce((text, secret) => text.replaceAll(secret, "[secret]"), raw);
+    const message = [...secrets, password ?? ""]
+      .filter((secret) => secret !== "")
+      .reduce((text, secret) => text.replaceAll(secret, "[secret]"), raw);
     // Not the cause itself: it holds the statement's details, and with them perhaps a password.
     return new Error(`${where}: ${message}`);
   }

@@ -46,7 +46,9 @@ beforeAll(async () => {
   lab.events.on("aws", (change) => changes.push(change));
   moto = createMoto(lab);
   gateway = createGateway(lab, [
-    targetHealth(() => [{ id: "127.20.50.1", port: 8080, state: "unhealthy", reason: "Target.Timeout", description: "slow & <late>" }]),
+    targetHealth(() => [
+      { address: "127.20.50.1", port: 8080, state: "unhealthy", reason: "Target.Timeout", description: "slow & <late>" },
+    ]),
     healthStatus(() => [{ id: checkId, status: "unhealthy", lastReason: "HTTP 503" }]),
   ]);
   await moto.start();

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { generate } from "selfsigned";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { isUnknown, NotReady, type Request } from "../../../lab/providers/base";
+import { isUnknown, NotReady } from "../../../lab/providers/base";
+import type { CreateRequest } from "../../../lab/providers/base/kind";
 import { KubernetesApi } from "../../../lab/providers/kubernetes/api";
 import { KIND_OF_TYPE } from "../../../lab/providers/kubernetes/kinds";
 import type { KubernetesObject } from "../../../lab/providers/kubernetes/object";
@@ -50,9 +51,11 @@ function status(response: ServerResponse, code: number, body: object): true {
 
 const context = (): Context => ({ api, namespace: "shop", mutable: { enableConfigMapMutable: true, enableSecretMutable: true } });
 
-function request(more: Partial<Request> = {}): Request {
+function request(more: Partial<CreateRequest> = {}): CreateRequest {
   const type = "kubernetes:x:X";
-  return { urn: "u", type, name: "thing", signal: new AbortController().signal, timeoutMs: undefined, seed: new Uint8Array([1]), status: () => undefined, ...more };
+  const signal = new AbortController().signal;
+  const seed = new Uint8Array([1]);
+  return { urn: "u", type, name: "thing", signal, timeoutMs: undefined, seed, status: () => undefined, exists: () => undefined, ...more };
 }
 
 function resource(type: string): ReturnType<typeof objectResource> {
@@ -61,7 +64,12 @@ function resource(type: string): ReturnType<typeof objectResource> {
   return objectResource(kind);
 }
 
-const DEPLOYMENT: KubernetesObject = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "payments", namespace: "shop" }, spec: { replicas: 1 } };
+const DEPLOYMENT: KubernetesObject = {
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "payments", namespace: "shop" },
+  spec: { replicas: 1 },
+};
 
 function live(ready: number): KubernetesObject {
   const counts = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: ready, availableReplicas: ready };
@@ -102,7 +110,10 @@ describe("create", () => {
   });
 
   it("that does not get ready in time says who is not, and records the object", async () => {
-    const pod = { metadata: { name: "payments-1" }, status: { containerStatuses: [{ name: "app", ready: false, state: { waiting: { reason: "ImagePullBackOff" } } }] } };
+    const pod = {
+      metadata: { name: "payments-1" },
+      status: { containerStatuses: [{ name: "app", ready: false, state: { waiting: { reason: "ImagePullBackOff" } } }] },
+    };
     answer = ({ method, url }, response) => {
       if (method === "PATCH") return status(response, 200, live(0));
       if (url.pathname === "/api/v1/namespaces/shop/pods") return status(response, 200, { items: [pod] });
@@ -118,17 +129,27 @@ describe("create", () => {
     expect(error).toBeInstanceOf(NotReady);
     expect((error as NotReady).id).toBe("shop/payments");
     expect((error as NotReady).outputs).toHaveProperty("__fieldManager");
-    expect((error as NotReady).message).toMatch(/after 0.1 s Deployment shop\/payments: 0 of 1 ready.*payments-1: container app ImagePullBackOff/);
+    expect((error as NotReady).message).toMatch(
+      /after 0.1 s Deployment shop\/payments: 0 of 1 ready.*payments-1: container app ImagePullBackOff/,
+    );
   });
 
   it("waits for nothing where the annotation says so", async () => {
     answer = ({ method }, response) => method === "PATCH" && status(response, 200, live(0));
     const skipping = { ...DEPLOYMENT, metadata: { ...DEPLOYMENT.metadata, annotations: { "pulumi.com/skipAwait": "true" } } };
-    await expect(resource("kubernetes:apps/v1:Deployment").create(context(), skipping, request())).resolves.toMatchObject({ id: "shop/payments" });
+    await expect(resource("kubernetes:apps/v1:Deployment").create(context(), skipping, request())).resolves.toMatchObject({
+      id: "shop/payments",
+    });
   });
 
   it("applies a Secret's texts as data, which alone can lose a key later", async () => {
-    const secret: KubernetesObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "shop" }, stringData: { A: "x" }, data: { B: "eQ==" } };
+    const secret: KubernetesObject = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s", namespace: "shop" },
+      stringData: { A: "x" },
+      data: { B: "eQ==" },
+    };
     answer = ({ method }, response) => method === "PATCH" && status(response, 200, secret);
     await resource("kubernetes:core/v1:Secret").create(context(), secret, request());
     const applied = JSON.parse(calls.find(({ method }) => method === "PATCH")?.body ?? "{}") as object;
@@ -137,7 +158,8 @@ describe("create", () => {
   });
 
   it("of fields that somebody else owns names the remedy", async () => {
-    answer = ({ method }, response) => method === "PATCH" && status(response, 409, { reason: "Conflict", message: 'conflict with "kubectl"' });
+    answer = ({ method }, response) =>
+      method === "PATCH" && status(response, 409, { reason: "Conflict", message: 'conflict with "kubectl"' });
     await expect(resource("kubernetes:apps/v1:Deployment").create(context(), DEPLOYMENT, request())).rejects.toThrow(
       /could not be created at https.*409 conflict with "kubectl"; .*pulumi.com\/patchForce/,
     );
@@ -165,12 +187,15 @@ describe("delete", () => {
   });
 
   it("of what is gone already is done", async () => {
-    await expect(resource("kubernetes:apps/v1:Deployment").delete(context(), "shop/payments", DEPLOYMENT, request())).resolves.toBeUndefined();
+    await expect(
+      resource("kubernetes:apps/v1:Deployment").delete(context(), "shop/payments", DEPLOYMENT, request()),
+    ).resolves.toBeUndefined();
   });
 });
 
 describe("check", () => {
-  const settings = (metadata?: object): KubernetesObject => ({ apiVersion: "v1", kind: "ConfigMap", ...(metadata && { metadata }) }) as KubernetesObject;
+  const settings = (metadata?: object): KubernetesObject =>
+    ({ apiVersion: "v1", kind: "ConfigMap", ...(metadata && { metadata }) }) as KubernetesObject;
 
   it("names what has no name, keeps the name, and fills the namespace in", async () => {
     const inputs = settings();

@@ -33,7 +33,10 @@ describe("what replaces an object", () => {
   it("is the data of a ConfigMap unless it is mutable; the explicit name has to be free first", () => {
     const result = diffObject(settings, FIXED, configMap({ A: "1" }), configMap({ A: "2" }));
     expect(result).toEqual({ changes: { "data.A": "update" }, replaces: ["data"], deleteBeforeReplace: true });
-    expect(diffObject(settings, MUTABLE, configMap({ A: "1" }), configMap({ A: "2" }))).toEqual({ changes: { "data.A": "update" }, replaces: [] });
+    expect(diffObject(settings, MUTABLE, configMap({ A: "1" }), configMap({ A: "2" }))).toEqual({
+      changes: { "data.A": "update" },
+      replaces: [],
+    });
   });
 
   it("is the data of an object marked immutable, whatever the provider was told", () => {
@@ -51,7 +54,12 @@ describe("what replaces an object", () => {
   it("is the name, but no label", () => {
     const renamed = diffObject(settings, MUTABLE, configMap({}), configMap({}, { metadata: { name: "other", namespace: "shop" } }));
     expect(renamed).toMatchObject({ replaces: ["metadata"], deleteBeforeReplace: false });
-    const labelled = diffObject(settings, MUTABLE, configMap({}), configMap({}, { metadata: { name: "settings", namespace: "shop", labels: { a: "b" } } }));
+    const labelled = diffObject(
+      settings,
+      MUTABLE,
+      configMap({}),
+      configMap({}, { metadata: { name: "settings", namespace: "shop", labels: { a: "b" } } }),
+    );
     expect(labelled).toEqual({ changes: { "metadata.labels": "add" }, replaces: [] });
   });
 
@@ -60,8 +68,12 @@ describe("what replaces an object", () => {
     const deployment = (spec: unknown): KubernetesObject =>
       ({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "payments" }, spec }) as KubernetesObject;
     const before = deployment({ replicas: 1, selector: { matchLabels: { app: "a" } } });
-    expect(diffObject(deployments, MUTABLE, before, deployment({ replicas: 1, selector: { matchLabels: { app: "b" } } })).replaces).toEqual(["spec"]);
-    expect(diffObject(deployments, MUTABLE, before, deployment({ replicas: 2, selector: { matchLabels: { app: "a" } } })).replaces).toEqual([]);
+    expect(diffObject(deployments, MUTABLE, before, deployment({ replicas: 1, selector: { matchLabels: { app: "b" } } })).replaces).toEqual(
+      ["spec"],
+    );
+    expect(diffObject(deployments, MUTABLE, before, deployment({ replicas: 2, selector: { matchLabels: { app: "a" } } })).replaces).toEqual(
+      [],
+    );
     expect(diffObject(deployments, MUTABLE, before, deployment(UNKNOWN))).toEqual({ changes: { spec: "update" }, replaces: [] });
   });
 });
@@ -86,7 +98,10 @@ describe("a rollout", () => {
     [{ readyReplicas: 2, availableReplicas: 2 }, "2 of 3 ready"],
     [{ readyReplicas: undefined, availableReplicas: undefined }, "0 of 3 ready"],
     [{ availableReplicas: 1 }, "1 available"],
-    [{ readyReplicas: 0, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }] }, "progress deadline exceeded"],
+    [
+      { readyReplicas: 0, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }] },
+      "progress deadline exceeded",
+    ],
   ])("is not with %o", (status, why) => {
     expect(deploymentUnready(rollout(status))).toContain(why);
     expect(deploymentUnready(rollout(status))).toContain("Deployment shop/payments");
@@ -100,7 +115,12 @@ describe("a rollout", () => {
 });
 
 describe("other waits", () => {
-  const service = (spec: Record<string, unknown>): KubernetesObject => ({ apiVersion: "v1", kind: "Service", metadata: { name: "payments" }, spec });
+  const service = (spec: Record<string, unknown>): KubernetesObject => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "payments" },
+    spec,
+  });
   const pod = (status: Record<string, unknown>): KubernetesObject => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p-1" }, status });
 
   it("a Service needs a ready endpoint only once there are pods", () => {
@@ -120,7 +140,12 @@ describe("other waits", () => {
   });
 
   it("a Namespace is active or not", () => {
-    const namespace = (phase: string): KubernetesObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" }, status: { phase } });
+    const namespace = (phase: string): KubernetesObject => ({
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "shop" },
+      status: { phase },
+    });
     expect(namespaceUnready(namespace("Active"))).toBeUndefined();
     expect(namespaceUnready(namespace("Terminating"))).toBe("Namespace shop is Terminating");
   });
@@ -169,7 +194,9 @@ describe("kinds", () => {
 describe("kubeconfig", () => {
   const config = {
     "current-context": "lab",
-    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:6443/", "certificate-authority-data": Buffer.from("CA").toString("base64") } }],
+    clusters: [
+      { name: "c", cluster: { server: "https://127.0.0.1:6443/", "certificate-authority-data": Buffer.from("CA").toString("base64") } },
+    ],
     users: [
       { name: "u", user: { token: "t" } },
       { name: "eks", user: { exec: {} } },

@@ -17,9 +17,10 @@ function leave(owner: object): void {
 }
 
 test("holds the lock while the work runs and leaves nothing, also when the work fails", async () => {
-  await withLock(lockFile(), () =>
-    Promise.resolve(expect(JSON.parse(readFileSync(lockFile(), "utf8"))).toMatchObject({ pid: process.pid })),
-  );
+  await withLock(lockFile(), () => {
+    expect(JSON.parse(readFileSync(lockFile(), "utf8"))).toMatchObject({ pid: process.pid });
+    return Promise.resolve();
+  });
   await expect(withLock(lockFile(), () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(readdirSync(dirname(lockFile()))).toEqual([]);
 });
