@@ -8,6 +8,8 @@ import { serveControl, type LabIdentity } from "./control";
 import { createDns } from "./dns";
 import { labFiles } from "./folder";
 import { createGateway } from "./gateway";
+import { healthStatus } from "./gateway/mends/health-status";
+import { targetHealth } from "./gateway/mends/target-health";
 import { rdsMend } from "./gateway/rds";
 import { createCluster } from "./kubernetes";
 import { createMoto } from "./moto";
@@ -56,7 +58,12 @@ export async function runDaemon(folder: string): Promise<void> {
   const balancers = createBalancers(lab, { dnsNames: [`*.${topology.domain}`, topology.domain] });
   const dns = createDns(lab, balancers);
   const replication = createReplication(lab);
-  const gateway = createGateway(lab, [rdsMend(postgres)]);
+  const gateway = createGateway(lab, [
+    rdsMend(postgres),
+    targetHealth((arn) => balancers.targetHealth(arn)),
+    healthStatus(() => dns.health()),
+    ...replication.mends,
+  ]);
   const moto = createMoto(lab);
   const warm = Object.entries(topology.sites).filter(([, site]) => site.standby === "warm");
   const clusters = await Promise.all(

@@ -88,7 +88,7 @@ async function refuseSecondLab(folder: string): Promise<void> {
 async function startDaemon(folder: string): Promise<void> {
   const logFile = labFiles(folder).log;
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, ["--import", "tsx", join(ROOT, "lab", "daemon.ts"), folder], {
+  const child = spawn(process.execPath, ["--no-warnings", "--import", "tsx", join(ROOT, "lab", "daemon.ts"), folder], {
     cwd: ROOT,
     detached: true,
     stdio: ["ignore", log, log],

@@ -1,4 +1,4 @@
-import { Pool, type QueryResult } from "pg";
+import { Pool, type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
 
 export interface DatabaseOptions {
   host: string;
@@ -74,7 +74,7 @@ export class Database {
   /** Whether a server answers, be it with a refusal to let us in. */
   async answers(): Promise<boolean> {
     try {
-      await this.pool.query("select 1");
+      await this.query("select 1");
       return true;
     } catch (error) {
       const state = sqlState(error);
@@ -84,7 +84,7 @@ export class Database {
 
   /** @throws where a query does not succeed */
   async writable(): Promise<boolean> {
-    const { rows } = await this.pool.query<{ writable: boolean }>(
+    const { rows } = await this.query<{ writable: boolean }>(
       "select not pg_is_in_recovery() and not current_setting('transaction_read_only')::bool as writable",
     );
     return rows[0]?.writable === true;
@@ -93,7 +93,7 @@ export class Database {
   /** Makes the table where that is allowed and needed. */
   async prepare(): Promise<void> {
     try {
-      await this.pool.query(CREATE_TABLE);
+      await this.query(CREATE_TABLE);
     } catch (error) {
       if (!EXISTS_ALREADY.has(sqlState(error) ?? "")) throw error;
     }
@@ -102,7 +102,7 @@ export class Database {
   /** Resolves after the commit. @returns whether the row is new */
   async write(row: WriteRow): Promise<boolean> {
     const insert = (): Promise<QueryResult> =>
-      this.pool.query({
+      this.query({
         name: "write",
         text: "insert into writes (key, service, site, epoch, body) values ($1, $2, $3, $4, $5) on conflict (key) do nothing returning id",
         values: [row.key, row.service, row.site, row.epoch, JSON.stringify(row.body)],
@@ -120,7 +120,7 @@ export class Database {
 
   async read(key: string): Promise<unknown> {
     try {
-      const { rows } = await this.pool.query<Record<string, unknown>>({
+      const { rows } = await this.query<Record<string, unknown>>({
         name: "read",
         text: `select id::text, key, service, site, epoch, body, written_at as "writtenAt" from writes where key = $1`,
         values: [key],
@@ -128,6 +128,23 @@ export class Database {
       return rows[0];
     } catch (error) {
       if (sqlState(error) === NO_TABLE) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The pool's own `query` drops the connection at every error. A server that refuses a write is well: with a new
+   * connection for each refusal, a standby under load would do little but make them.
+   */
+  private async query<R extends QueryResultRow>(query: string | QueryConfig): Promise<QueryResult<R>> {
+    const client = await this.pool.connect();
+    try {
+      const result = await client.query<R>(query);
+      client.release();
+      return result;
+    } catch (error) {
+      const state = sqlState(error);
+      client.release(state === undefined || state.startsWith(NOT_SERVING));
       throw error;
     }
   }

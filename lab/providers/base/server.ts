@@ -307,8 +307,8 @@ export class ProviderServer<Ctx> {
   }
 }
 
-function specs(inputs: Record<string, PropertySpec>): [string, PropertySpec][] {
-  return Object.entries(inputs);
+function specs(inputs: Record<string, PropertySpec | undefined>): [string, PropertySpec][] {
+  return Object.entries(inputs).flatMap(([name, spec]) => (spec === undefined ? [] : [[name, spec]]));
 }
 
 function specOf<Ctx>(kind: AnyKind<Ctx>, name: string): PropertySpec | undefined {
