@@ -2,4 +2,4 @@
 // Newer language hosts have tsx loaded already, as Pulumi.yaml asks; older ones ignore that and compile this one file by
 // themselves. From here on it is tsx either way: no type-checking in an incident (npm test does it).
 require("tsx/cjs");
-export = (require("./main") as typeof import("./main")).main;
+export = (require("./main") as { main: () => Promise<object> }).main;

@@ -78,7 +78,7 @@ function holders(object: KubernetesObject): string {
 }
 
 async function troubledPods(api: KubernetesApi, deployment: KubernetesObject, signal: AbortSignal): Promise<string> {
-  const selector = selectorText((deployment.spec?.selector ?? {}) as Parameters<typeof selectorText>[0]);
+  const selector = selectorText(deployment.spec?.selector ?? {});
   const pods = await list(api, deployment, "/api/v1", "pods", selector, signal);
   const troubles = pods.map(podTrouble).filter((trouble) => trouble !== undefined);
   if (pods.length === 0) return "no pod exists yet";

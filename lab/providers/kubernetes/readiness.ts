@@ -52,7 +52,7 @@ export function serviceUnready(service: KubernetesObject, pods: KubernetesObject
 /** Whether the official provider would look for the service's endpoints. */
 export function hasEndpoints(service: KubernetesObject): boolean {
   const spec = service.spec ?? {};
-  return spec.type !== "ExternalName" && spec.clusterIP !== "None" && Object.keys((spec.selector ?? {}) as object).length > 0;
+  return spec.type !== "ExternalName" && spec.clusterIP !== "None" && Object.keys(spec.selector ?? {}).length > 0;
 }
 
 interface ContainerStatus {
@@ -78,8 +78,9 @@ export function podTrouble(pod: KubernetesObject): string | undefined {
     if (terminated !== undefined) return `${name}: container ${container.name} ended with ${terminated.exitCode ?? "?"}${restarts}`;
     return `${name}: container ${container.name} runs, but is not ready${restarts}`;
   }
+  const phase = typeof pod.status?.phase === "string" ? pod.status.phase : "Pending";
   const cause = all.find(({ type, status }) => type === "PodScheduled" && status === "False") ?? ready;
-  return `${name}: ${words(cause?.reason ?? String(pod.status?.phase ?? "Pending"), cause?.message)}`;
+  return `${name}: ${words(cause?.reason ?? phase, cause?.message)}`;
 }
 
 function words(reason: string, message: string | undefined): string {

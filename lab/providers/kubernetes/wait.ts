@@ -73,6 +73,8 @@ export async function follow(
   async function report(): Promise<never> {
     for (;;) {
       await sleep(REPORT_EVERY_MS, undefined, { signal });
+      // Also asked where `detail` asks nothing: a watch of an API that hangs is as silent as one of an object that rests.
+      await api.get(path, signal);
       const more = await detail(current);
       options.status([unready, more].filter(Boolean).join("; "));
     }
@@ -88,7 +90,7 @@ export async function follow(
   try {
     return await Promise.race(all);
   } catch (error) {
-    throw options.signal.aborted ? new Error(`cancelled while waiting: ${unready ?? ""}`) : error;
+    throw options.signal.aborted ? new Error(`cancelled while waiting: ${unready}`) : error;
   } finally {
     stop.abort();
     // The others end with an abort error, which nobody wants to hear of.

@@ -80,7 +80,7 @@ export const database: ResourceKind<Server, Database, Database> = {
   },
 
   async read(server, id, inputs, outputs) {
-    const found = await look(server, outputs.name ?? id);
+    const found = await look(server, "name" in outputs ? outputs.name : id);
     if (found === undefined) return undefined;
     const seen = Object.fromEntries(Object.entries(found).filter(([property]) => property in inputs));
     return { outputs: found, inputs: Object.keys(inputs).length === 0 ? { name: found.name } : { ...inputs, ...seen } };

@@ -54,7 +54,8 @@ export const extension: ResourceKind<Server, Extension, Extension> = {
   },
 
   async read(server, id, inputs, outputs) {
-    const [database = server.config.database, name = id] = [outputs.database ?? id.split(".")[0], outputs.name ?? id.split(".")[1]];
+    const [inDatabase, itself = id] = id.split(".");
+    const { database, name } = "name" in outputs ? outputs : { database: inDatabase, name: itself };
     const found = await look(server, database, name);
     if (found === undefined) return undefined;
     const seen = Object.fromEntries(Object.entries(found).filter(([property]) => property in inputs));

@@ -109,7 +109,7 @@ export const role: ResourceKind<Server, Role, Role> = {
   },
 
   async read(server, id, inputs, outputs) {
-    const name = outputs.name ?? id;
+    const name = "name" in outputs ? outputs.name : id;
     const columns = Object.entries(FLAGS).map(([flag, { column }]) => `${column} AS "${flag}"`);
     const [found] = await server.transaction(undefined, (session) =>
       session.query(

@@ -65,8 +65,8 @@ export const schema: ResourceKind<Server, Schema, Schema> = {
   },
 
   async read(server, id, inputs, outputs) {
-    const name = outputs.name ?? id.split(".").slice(1).join(".");
-    const database = outputs.database ?? id.split(".")[0];
+    const [inDatabase, itself = id] = id.split(".");
+    const { database, name } = "name" in outputs ? outputs : { database: inDatabase, name: itself };
     const owner = await server.transaction(database, (session) => ownerOf(session, name));
     if (owner === undefined) return undefined;
     const seen = inputs.owner === undefined ? inputs : { ...inputs, owner };
