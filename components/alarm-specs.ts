@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 
 /** An alarm as plain data; one period of it is a minute. */
 export interface AlarmSpec {

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { SiteNames } from "../topology/names";
+import { known } from "./known";
 import { SERVICE_PORT } from "./network";
 
 /** What the load balancer routes to one service. */
@@ -93,7 +94,7 @@ export class Balancer extends pulumi.ComponentResource {
         parent,
       );
     this.targetGroups = Object.fromEntries(routes.map((route) => [route.service, group(route)]));
-    const groupOf = (service: string): aws.lb.TargetGroup => this.targetGroups[service] as aws.lb.TargetGroup;
+    const forwardTo = ({ service }: Route) => ({ type: "forward", targetGroupArn: known(this.targetGroups, service).arn });
 
     const [first] = routes;
     const listener = new aws.lb.Listener(
@@ -104,18 +105,18 @@ export class Balancer extends pulumi.ComponentResource {
         protocol: "HTTPS",
         sslPolicy,
         certificateArn: args.certificateArn,
-        defaultActions: [first ? { type: "forward", targetGroupArn: groupOf(first.service).arn } : NOT_HERE],
+        defaultActions: [first ? forwardTo(first) : NOT_HERE],
       },
       parent,
     );
-    routes.forEach(({ service, path }, i) => {
+    routes.forEach((route, i) => {
       new aws.lb.ListenerRule(
-        `${name}-${service}`,
+        `${name}-${route.service}`,
         {
           listenerArn: listener.arn,
           priority: i + 1,
-          conditions: [{ pathPattern: { values: [path, `${path}/*`] } }],
-          actions: [{ type: "forward", targetGroupArn: groupOf(service).arn }],
+          conditions: [{ pathPattern: { values: [route.path, `${route.path}/*`] } }],
+          actions: [forwardTo(route)],
         },
         parent,
       );

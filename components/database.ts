@@ -4,8 +4,6 @@ import { DATABASE_ADMIN, type SiteNames } from "../topology/names";
 
 /** What only the first database of a service is given; every other one has it from the one that it was copied from. */
 export interface DatabaseOrigin {
-  /** PostgreSQL version, as in `15.8`. */
-  engineVersion: string;
   /** Name of the database inside. */
   databaseName: string;
   /** Size in GiB. */
@@ -29,8 +27,8 @@ export interface DatabaseArgs {
    * promotion, would replace the instance.
    */
   origin?: DatabaseOrigin;
-  /** Major version of PostgreSQL, as in `15`: the family of the parameter group. */
-  majorVersion: string;
+  /** PostgreSQL version, as in `15.8`. A replica has its source's; here it tells the family of the parameter group. */
+  engineVersion: string;
   /** RDS class, as in `db.r6g.large`. */
   instanceClass: string;
   /** How long automated backups are kept, in days, 1 to 35. */
@@ -57,7 +55,8 @@ export class Database extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:Database", name, {}, opts);
-    const { names, generation, replicaOf, origin, majorVersion } = args;
+    const { names, generation, replicaOf, origin, engineVersion } = args;
+    const [major = engineVersion] = engineVersion.split(".");
     const identifier = names.database(generation);
     const parent = { parent: this };
 
@@ -69,8 +68,8 @@ export class Database extends pulumi.ComponentResource {
     const parameters = new aws.rds.ParameterGroup(
       `${name}-parameters`,
       {
-        name: `${names.prefix}-postgres${majorVersion}`,
-        family: `postgres${majorVersion}`,
+        name: `${names.prefix}-postgres${major}`,
+        family: `postgres${major}`,
         description: "TLS 1.3 and nothing else",
         parameters: [
           { name: "rds.force_ssl", value: "1" },
@@ -104,7 +103,7 @@ export class Database extends pulumi.ComponentResource {
         ...(replicaOf !== undefined && { replicateSourceDb: replicaOf }),
         ...(origin && {
           engine: "postgres",
-          engineVersion: origin.engineVersion,
+          engineVersion,
           dbName: origin.databaseName,
           allocatedStorage: origin.storageGb,
           username: DATABASE_ADMIN,

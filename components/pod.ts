@@ -1,5 +1,5 @@
-import * as kubernetes from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
+import type * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 import { SERVICE_PORT } from "./network";
 import type { ServicePlan } from "./workload-plan";
 

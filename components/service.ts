@@ -1,6 +1,5 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { SERVICE_PORT } from "./network";
 import { podTemplate, type PodSurroundings } from "./pod";
 import type { ServicePlan } from "./workload-plan";
 

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { known } from "./known";
 import type { PodSurroundings } from "./pod";
 import { Service } from "./service";
 import type { TierPlan } from "./workload-plan";
@@ -33,7 +34,7 @@ export class Tier extends pulumi.ComponentResource {
             namespace,
             partOf,
             around,
-            targetGroupArn: targetGroupArns[service.name] as pulumi.Output<string>,
+            targetGroupArn: known(targetGroupArns, service.name),
             after: after?.deployments ?? [],
           },
           { parent: this },

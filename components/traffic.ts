@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { TAKEOVER_KEY } from "../topology/names";
 import type { SiteName } from "../topology/schema";
+import { known } from "./known";
 import type { Level, Target } from "./traffic-plan";
 
 /** What DNS needs to know of a site. */
@@ -46,7 +47,7 @@ export class Traffic extends pulumi.ComponentResource {
     super("changeover:edge:Traffic", name, {}, opts);
     const { domain, sites, chain, health } = args;
     const parent = { parent: this };
-    const balancers = new Map(sites.map((site) => [site.name, pulumi.output(site.balancer)]));
+    const balancers = Object.fromEntries(sites.map((site) => [site.name, pulumi.output(site.balancer)]));
 
     const zone = new aws.route53.Zone(`${name}-zone`, { name: domain, comment: "Changeover: written by its edge stack only" }, parent);
 
@@ -67,7 +68,7 @@ export class Traffic extends pulumi.ComponentResource {
         parent,
       ).id;
 
-    const serves = new Map(
+    const serves = Object.fromEntries(
       sites.map((site) => [
         site.name,
         https(`serves-${site.name}`, {
@@ -78,7 +79,7 @@ export class Traffic extends pulumi.ComponentResource {
       ]),
     );
     // Inverted: healthy while there is no switch to read, be it off or its region gone.
-    const notTakenOverBy = new Map(
+    const notTakenOverBy = Object.fromEntries(
       sites
         .slice(1)
         .map((site) => [
@@ -147,13 +148,7 @@ export class Traffic extends pulumi.ComponentResource {
 
     this.zoneId = zone.zoneId;
     this.nameServers = zone.nameServers;
-    this.siteChecks = Object.fromEntries(serves);
+    this.siteChecks = serves;
     this.registerOutputs({ zoneId: this.zoneId, nameServers: this.nameServers });
   }
-}
-
-function known<T>(map: Map<SiteName, T>, site: SiteName): T {
-  const value = map.get(site);
-  if (value === undefined) throw new RangeError(`the chain names the site ${site}, which traffic was told nothing of`);
-  return value;
 }

@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- a digest is computed, nothing is read or written
 import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";

@@ -113,7 +113,8 @@ class Reader {
   }
 
   optional(key: string): string | undefined {
-    return this.config.get(key) || undefined;
+    const value = this.config.get(key);
+    return value === "" ? undefined : value;
   }
 
   text(key: string, may: string, pattern: RegExp): string {

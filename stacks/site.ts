@@ -1,5 +1,5 @@
 import * as kubernetes from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { replicaLag, serving, storageLeft } from "../components/alarm-specs";
 import { Alarms } from "../components/alarms";
 import { ARCHIVE, Backups } from "../components/backups";
@@ -77,7 +77,7 @@ export function site(context: Context, name: SiteName): Record<string, unknown> 
     {
       names,
       generation: warm.generation,
-      majorVersion: definitionOfDatabase.engineVersion.split(".")[0] as string,
+      engineVersion: definitionOfDatabase.engineVersion,
       instanceClass: definitionOfDatabase.instanceClass,
       backupRetentionDays: definitionOfDatabase.backupRetention / DAY,
       subnetIds: network.privateSubnetIds,
@@ -86,7 +86,6 @@ export function site(context: Context, name: SiteName): Record<string, unknown> 
       ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
       ...(!bornAsReplica(topology, name, warm.generation) && {
         origin: {
-          engineVersion: definitionOfDatabase.engineVersion,
           databaseName: definitionOfDatabase.name,
           storageGb: definitionOfDatabase.storageGb,
           password: warm.databasePassword,

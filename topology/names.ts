@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- a digest is computed, nothing is read or written
 import { createHash } from "node:crypto";
 import type { SiteName, Topology } from "./schema";
 
@@ -120,5 +121,5 @@ export interface StackName {
 /** `lab-secondary` is the stack `secondary` of the environment `lab`. `undefined` where the name has no dash. */
 export function parseStackName(name: string): StackName | undefined {
   const match = /^([a-z][a-z0-9]*)-([a-z][a-z0-9-]*)$/.exec(name);
-  return match ? { environment: match[1] as string, part: match[2] as string } : undefined;
+  return match ? { environment: match[1]!, part: match[2]! } : undefined;
 }

@@ -21,7 +21,8 @@ export function deploymentUnready(deployment: KubernetesObject): Unready {
   const available = numberAt(status, "availableReplicas");
   const total = numberAt(status, "replicas");
   if (updated === wanted && total === wanted && ready === wanted && available === wanted) return undefined;
-  const parts = [`${ready} of ${wanted} ready`];
+  // The status does not tell new from old among those that are ready.
+  const parts = [`${ready} of ${wanted} ready${total > updated ? ", old ones included" : ""}`];
   if (updated < wanted) parts.push(`${updated} of ${wanted} new`);
   if (total > updated) parts.push(`${total - updated} old left`);
   if (available < ready) parts.push(`${available} available`);

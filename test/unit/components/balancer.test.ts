@@ -20,7 +20,7 @@ const RULE = "aws:lb/listenerRule:ListenerRule";
 const GROUP = "aws:lb/targetGroup:TargetGroup";
 
 test("each service has a target group of pod addresses and a rule for its path and what is below it", async () => {
-  const recording = await record(() => void new Balancer("balancer", base));
+  const recording = await record(() => new Balancer("balancer", base));
   expect(recording.get(GROUP, "balancer-auth").inputs).toMatchObject({
     name: "production-auth",
     targetType: "ip",
@@ -35,19 +35,19 @@ test("each service has a target group of pod addresses and a rule for its path a
 });
 
 test("what no rule matches goes to the first service, so that the health path answers", async () => {
-  const recording = await record(() => void new Balancer("balancer", base));
+  const recording = await record(() => new Balancer("balancer", base));
   const { inputs } = recording.get(LISTENER, "balancer-https");
   expect(inputs).toMatchObject({ port: 443, protocol: "HTTPS", certificateArn: "arn:certificate" });
   expect(inputs.defaultActions).toEqual([{ type: "forward", targetGroupArn: "arn:production-emergency-call" }]);
 });
 
 test("clients get TLS 1.3, and health checkers the 1.2 that they need", async () => {
-  const recording = await record(() => void new Balancer("balancer", base));
+  const recording = await record(() => new Balancer("balancer", base));
   expect(recording.get(LISTENER, "balancer-https").inputs.sslPolicy).toBe("ELBSecurityPolicy-TLS13-1-2-Res-2021-06");
 });
 
 test("a site without services answers 503, under the same listener", async () => {
-  const recording = await record(() => void new Balancer("balancer", { ...base, routes: [] }));
+  const recording = await record(() => new Balancer("balancer", { ...base, routes: [] }));
   expect([...recording.all(GROUP), ...recording.all(RULE)]).toEqual([]);
   expect(recording.get(LISTENER, "balancer-https").inputs.defaultActions).toMatchObject([
     { type: "fixed-response", fixedResponse: { statusCode: "503" } },

@@ -27,7 +27,7 @@ test("the smallest range is cut as well, and one that does not begin at its own 
 });
 
 test("only the public subnets have a way out", async () => {
-  const recording = await record(() => void new Network("network", { names: names.site("primary"), cidr: "10.10.0.0/16" }));
+  const recording = await record(() => new Network("network", { names: names.site("primary"), cidr: "10.10.0.0/16" }));
   const routed = recording.all("aws:ec2/routeTableAssociation:RouteTableAssociation").map((r) => r.inputs.subnetId);
   expect(routed).toEqual(["network-public-a-id", "network-public-b-id", "network-public-c-id"]);
   expect(recording.get("aws:ec2/subnet:Subnet", "network-private-b").inputs).toMatchObject({
@@ -37,7 +37,7 @@ test("only the public subnets have a way out", async () => {
 });
 
 test("the database is reached from the site alone, the load balancer from anywhere by HTTPS alone", async () => {
-  const recording = await record(() => void new Network("network", { names: names.site("primary"), cidr: "10.10.0.0/16" }));
+  const recording = await record(() => new Network("network", { names: names.site("primary"), cidr: "10.10.0.0/16" }));
   const rules = recording.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(({ inputs }) => [
     inputs.securityGroupId,
     inputs.fromPort,

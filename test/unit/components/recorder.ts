@@ -4,13 +4,17 @@ import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 import { loadTopology } from "../../../stacks/topology-file";
 import { namesFor } from "../../../topology/names";
 
+/** As loose as the engine sees them. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Inputs = Record<string, any>;
+
 /** A resource as the engine would have been asked for it. */
 export interface Recorded {
   urn: string;
   type: string;
   name: string;
   /** Inputs with secrets opened. */
-  inputs: Record<string, any>;
+  inputs: Inputs;
   /** Paths of the inputs that were secret: `spec.template.metadata`. */
   secrets: string[];
   parent: string;
@@ -34,7 +38,7 @@ export const topology = loadTopology("topology.yaml");
 export const names = namesFor(topology, "production");
 
 /** What the providers would answer beside the inputs; any other resource type is an error. */
-const ANSWERS: Record<string, (name: string, inputs: Record<string, any>) => Record<string, unknown>> = {
+const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, unknown>> = {
   "pulumi:providers:aws": () => ({}),
   "pulumi:providers:kubernetes": () => ({}),
   "pulumi:providers:postgresql": () => ({}),
@@ -118,7 +122,7 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
         if (type.startsWith("changeover:") || type === "pulumi:pulumi:Stack") return { id: undefined, state: {} };
         const answer = ANSWERS[type];
         if (!answer) throw new Error(`nobody answers for the resource type ${type} (${name})`);
-        return { id: `${name}-id`, state: { ...inputs, ...answer(name, opened(inputs)) } };
+        return { id: `${name}-id`, state: { ...inputs, ...answer(name, opened(inputs) as Inputs) } };
       },
       call: ({ token }) => {
         throw new Error(`a call that no stack may make: ${token}`);
@@ -155,7 +159,7 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
     get: (type, name) => {
       const found = all(type).filter((r) => r.name === name);
       if (found.length !== 1) throw new Error(`${found.length} of ${type} named ${name}; there are: ${all(type).map((r) => r.name).join(", ") || "none"}`);
-      return found[0] as Recorded;
+      return found[0]!;
     },
     list: () => resources.map((r) => `${r.type} ${r.name}`).sort(),
   };
@@ -175,23 +179,23 @@ function watch(resources: Recorded[]): void {
       urn: this.newUrn(req.getParent(), req.getType(), req.getName()),
       type: req.getType(),
       name: req.getName(),
-      inputs: opened(raw, secrets) as Record<string, any>,
+      inputs: opened(raw, secrets) as Inputs,
       secrets,
       parent: req.getParent(),
       provider: req.getProvider().replace(/::[^:]*$/, ""),
       dependsOn: req.getDependenciesList(),
     });
     await original.call(this, req, done);
-  } as (req: RegisterResourceRequest, done: unknown) => Promise<void>;
+  };
 }
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 
 /** The value with its secrets opened; where they were is noted. */
-function opened(value: any, secrets: string[] = [], path: string[] = []): any {
+function opened(value: unknown, secrets: string[] = [], path: string[] = []): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (value[SIGNATURE] === SECRET) {
+  if (SIGNATURE in value && "value" in value && value[SIGNATURE] === SECRET) {
     secrets.push(path.join("."));
     return opened(value.value, secrets, path);
   }
@@ -201,5 +205,7 @@ function opened(value: any, secrets: string[] = [], path: string[] = []): any {
 
 /** Waits for an output's value. */
 export function valueOf<T>(output: pulumi.Input<T>): Promise<T> {
-  return new Promise((resolve) => pulumi.output(output).apply((value) => resolve(value as T)));
+  return new Promise((resolve) => pulumi.output(output).apply((value) => {
+      resolve(value as T);
+    }));
 }

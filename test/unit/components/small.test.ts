@@ -15,7 +15,7 @@ interface Document {
 const statement = (text: string, sid: string) => (JSON.parse(text) as Document).Statement.find((s) => s.Sid === sid);
 
 test("keys: rotated, known by an alias that other sites can derive", async () => {
-  const recording = await record(() => void new Keys("keys", { names: names.site("primary"), account: "123456789012" }));
+  const recording = await record(() => new Keys("keys", { names: names.site("primary"), account: "123456789012" }));
   const key = recording.get("aws:kms/key:Key", "keys-key").inputs;
   expect(key).toMatchObject({ enableKeyRotation: true, deletionWindowInDays: 30 });
   expect(statement(key.policy, "Alarms")?.Condition).toEqual({ StringEquals: { "aws:SourceAccount": "123456789012" } });
@@ -39,7 +39,7 @@ test("the takeover switch says who took over and when, after all that must serve
 test("alarms ring the site's topic", async () => {
   const recording = await record(
     () =>
-      void new Alarms("alarms", {
+      new Alarms("alarms", {
         prefix: "production-secondary",
         keyArn: "arn:own-key",
         alarms: [replicaLag("db", 900), storageLeft("db", 10), serving("auth", "targetgroup/auth", "app/balancer"), siteHealth("primary", "hc")],
@@ -65,7 +65,7 @@ test("alarms ring the site's topic", async () => {
 
 test("an operator needs a second factor and has an hour", async () => {
   const recording = await record(
-    () => void new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
+    () => new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
   );
   const role = recording.get("aws:iam/role:Role", "access-operator").inputs;
   expect(role.maxSessionDuration).toBe(3600);
@@ -77,7 +77,7 @@ test("an operator needs a second factor and has an hour", async () => {
 
 test("an operator changes databases, switches and copies of this service, and no names in DNS", async () => {
   const recording = await record(
-    () => void new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
+    () => new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
   );
   const { policy } = recording.get("aws:iam/rolePolicy:RolePolicy", "access-operator-policy").inputs;
   const { Statement } = JSON.parse(policy) as Document;
@@ -97,7 +97,7 @@ test("an operator changes databases, switches and copies of this service, and no
 
 test("the trail records every region into a bucket that locks its records", async () => {
   const recording = await record(
-    () => void new Audit("audit", { trail: "t", bucket: "records", region: "us-east-1", account: "123456789012" }),
+    () => new Audit("audit", { trail: "t", bucket: "records", region: "us-east-1", account: "123456789012" }),
   );
   const trail = recording.get("aws:cloudtrail/trail:Trail", "audit-trail");
   expect(trail.inputs).toMatchObject({ isMultiRegionTrail: true, enableLogFileValidation: true, s3BucketName: "records" });
@@ -114,7 +114,7 @@ test("the trail records every region into a bucket that locks its records", asyn
 
 test("inside the database: the services' role with a secret password, and nothing that names a site", async () => {
   const recording = await record(
-    () => void new Accounts("accounts", { database: "service", appPassword: pulumi.secret("app") }),
+    () => new Accounts("accounts", { database: "service", appPassword: pulumi.secret("app") }),
   );
   const role = recording.get("postgresql:index/role:Role", "accounts-app");
   expect(role.inputs).toEqual({ name: "service_app", login: true, password: "app" });

@@ -33,7 +33,7 @@ function policy(recording: Recording, name: string): Record<string, PolicyStatem
 }
 
 test("every bucket is versioned, encrypted, closed to the public and reached over TLS only", async () => {
-  const recording = await record(() => void new PrivateBucket("b", { bucket: "some-bucket", keyArn: "arn:own-key" }));
+  const recording = await record(() => new PrivateBucket("b", { bucket: "some-bucket", keyArn: "arn:own-key" }));
   const only = (type: string) => recording.all(type).map((r) => r.inputs);
   expect(only("aws:s3/bucketVersioning:BucketVersioning")).toEqual([
     { bucket: "some-bucket", versioningConfiguration: { status: "Enabled" } },
@@ -56,17 +56,17 @@ test("every bucket is versioned, encrypted, closed to the public and reached ove
 });
 
 test("the policy waits for the block on public access", async () => {
-  const recording = await record(() => void new PrivateBucket("b", { bucket: "some-bucket" }));
+  const recording = await record(() => new PrivateBucket("b", { bucket: "some-bucket" }));
   const block = recording.get("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "b-access");
   expect(recording.get("aws:s3/bucketPolicy:BucketPolicy", "b-policy").dependsOn).toContain(block.urn);
 });
 
 test("a standby copies nothing; an active site copies all of its buckets, deletions too, with the other site's key", async () => {
   const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
-  const standby = await record(() => void new Storage("storage", base));
+  const standby = await record(() => new Storage("storage", base));
   expect(standby.all(COPY)).toEqual([]);
 
-  const active = await record(() => void new Storage("storage", { ...base, copyTo: secondary }));
+  const active = await record(() => new Storage("storage", { ...base, copyTo: secondary }));
   expect(active.all(COPY).map((r) => r.name)).toEqual(["storage-documents-copies", "storage-media-copies"]);
   const { inputs } = active.get(COPY, "storage-media-copies");
   expect(inputs.bucket).toBe("samia-tarot-production-123456789012-primary-media");
@@ -91,13 +91,13 @@ test("a standby copies nothing; an active site copies all of its buckets, deleti
 });
 
 test("copying starts after versions are kept", async () => {
-  const recording = await record(() => void new Storage("storage", { ...base, copyTo: secondary }));
+  const recording = await record(() => new Storage("storage", { ...base, copyTo: secondary }));
   const versions = recording.get("aws:s3/bucketVersioning:BucketVersioning", "storage-media-versions");
   expect(recording.get("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "storage-media-copies").dependsOn).toContain(versions.urn);
 });
 
 test("the copying role exists at a standby too, and reaches the other sites' buckets and keys alone", async () => {
-  const recording = await record(() => void new Storage("storage", base));
+  const recording = await record(() => new Storage("storage", base));
   const { inputs } = recording.get("aws:iam/rolePolicy:RolePolicy", "storage-replication-policy");
   const statements = (JSON.parse(inputs.policy) as { Statement: PolicyStatement[] }).Statement;
   const of = (sid: string) => statements.find((s) => s.Sid === sid);
@@ -112,7 +112,7 @@ test("the copying role exists at a standby too, and reaches the other sites' buc
 });
 
 test("health checkers may read the one key of the switch bucket, nobody else anything", async () => {
-  const recording = await record(() => void new SwitchBucket("switch", { names: secondary }));
+  const recording = await record(() => new SwitchBucket("switch", { names: secondary }));
   const statements = policy(recording, "switch-policy");
   expect(statements.HealthCheckers).toEqual({
     Sid: "HealthCheckers",
@@ -141,7 +141,7 @@ test("no health checker's range is so wide that S3 would call the policy public"
 });
 
 test("what is in the control bucket cannot be deleted for a year", async () => {
-  const recording = await record(() => void new ControlBucket("control", { names: primary, keyArn: "arn:own-key" }));
+  const recording = await record(() => new ControlBucket("control", { names: primary, keyArn: "arn:own-key" }));
   expect(recording.get("aws:s3/bucket:Bucket", "control-bucket").inputs.objectLockEnabled).toBe(true);
   const lock = recording.get("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", "control-lock");
   expect(lock.inputs.rule).toEqual({ defaultRetention: { mode: "COMPLIANCE", days: 365 } });
@@ -149,7 +149,7 @@ test("what is in the control bucket cannot be deleted for a year", async () => {
 
 test("the cold site's copies move to Glacier at their age", async () => {
   const recording = await record(
-    () => void new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }),
+    () => new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }),
   );
   const { inputs } = recording.get("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "backups-archive-age");
   expect(inputs.bucket).toBe("samia-tarot-production-123456789012-cold-archive");

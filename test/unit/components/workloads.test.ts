@@ -25,7 +25,7 @@ function args(role: Role, change: Partial<WorkloadsArgs> = {}): WorkloadsArgs {
 }
 
 const workloads = (role: Role, change?: Partial<WorkloadsArgs>): Promise<Recording> =>
-  record(() => void new Workloads("workloads", args(role, change)));
+  record(() => new Workloads("workloads", args(role, change)));
 
 const deployment = (recording: Recording, service: string) => {
   const tier = SERVICES.findIndex((services) => services.includes(service));
