@@ -54,7 +54,13 @@ export async function failover(env: Environment, request: FailoverRequest, journ
   const { to } = request;
   for (const site of [to, ...request.unreachable]) {
     if (!topology.sites[site]) {
-      throw new BadInput([{ path: site === to ? "--to" : "--unreachable", value: site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` }]);
+      throw new BadInput([
+        {
+          path: site === to ? "--to" : "--unreachable",
+          value: site,
+          message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}`,
+        },
+      ]);
     }
   }
 
@@ -62,15 +68,25 @@ export async function failover(env: Environment, request: FailoverRequest, journ
   const decision = await assess(env, request);
   const { current, epoch, continues } = decision;
   const from = current.activeSite;
-  journal.append({ event: "assessed", step: "assess", detail: { from, to, epoch, unreachable: request.unreachable, database: decision.database, continues } });
+  journal.append({
+    event: "assessed",
+    step: "assess",
+    detail: { from, to, epoch, unreachable: request.unreachable, database: decision.database, continues },
+  });
   steps.done("assess", `${to} can take over from ${from}`);
 
   const loss = request.acceptLoss === undefined ? "" : `; loss beyond the RPO accepted: ${request.acceptLoss}`;
-  if (!(await request.confirm(`Fail over from ${from} to ${to}, epoch ${epoch}, without a call to ${request.unreachable.join(", ")}${loss}?`))) {
+  if (
+    !(await request.confirm(`Fail over from ${from} to ${to}, epoch ${epoch}, without a call to ${request.unreachable.join(", ")}${loss}?`))
+  ) {
     throw new Refused("the operator said no", "run the command again and agree, or give --yes");
   }
   const decidedMs = clock();
-  journal.append({ event: "approved", step: "decide", detail: { unreachable: request.unreachable, acceptLoss: request.acceptLoss ?? null } });
+  journal.append({
+    event: "approved",
+    step: "decide",
+    detail: { unreachable: request.unreachable, acceptLoss: request.acceptLoss ?? null },
+  });
   steps.start("fence", `Fence ${from}`);
   journal.append({ event: "not-fenced", step: "fence", detail: { site: from, reason: "named unreachable by the operator" } });
   steps.done("fence", "named unreachable: not one call goes there");
@@ -91,7 +107,14 @@ export async function failover(env: Environment, request: FailoverRequest, journ
       steps.start("verify", `Verify a write through ${names.app}`);
       return verifyWrite(
         { host: names.app, path: servicePath(env), site: to, epoch },
-        { timeoutMs: request.verifyTimeoutMs, everyMs: 50, signal: verifying.signal, onAttempt: (reason) => { steps.note("verify", reason); } },
+        {
+          timeoutMs: request.verifyTimeoutMs,
+          everyMs: 50,
+          signal: verifying.signal,
+          onAttempt: (reason) => {
+            steps.note("verify", reason);
+          },
+        },
       ).then((result) => {
         const atMs = clock();
         steps.done("verify", `${result.attempts} attempts, answered by ${result.address}`);
@@ -139,6 +162,12 @@ export async function failover(env: Environment, request: FailoverRequest, journ
     return report;
   } catch (error) {
     verifying.abort();
+    if (error instanceof Refused) {
+      // The stack is somebody else's at the moment: nothing was done, so nothing may look as if it had been.
+      await workspace.configure(to, decision.before);
+      journal.append({ event: "refused", step: "update", detail: { reason: error.message } });
+      throw error;
+    }
     const reason = error instanceof UpdateFailed ? error.message : updating.signal.aborted ? "interrupted" : (error as Error).message;
     journal.append({ event: "stopped", detail: { reason, ...progress.summary() } });
     throw new Stopped(
@@ -156,7 +185,12 @@ export async function failover(env: Environment, request: FailoverRequest, journ
 async function assess(env: Environment, request: FailoverRequest) {
   const { topology, workspace } = env;
   const { to } = request;
-  const [facts, secrets, settings] = await Promise.all([siteFacts(env), workspace.secrets(to), workspace.settings(to), workspace.warmUp(to)]);
+  const [facts, secrets, settings] = await Promise.all([
+    siteFacts(env),
+    workspace.secrets(to),
+    workspace.settings(to),
+    workspace.warmUp(to),
+  ]);
   const current = latestActivation(topology, facts);
   const target = facts.find(({ site }) => site === to);
   if (!target) throw new Error(`no facts of ${to}`);
@@ -171,7 +205,9 @@ async function assess(env: Environment, request: FailoverRequest) {
     epoch,
     continues,
     unreachable: request.unreachable,
-    otherWarm: Object.keys(topology.sites).filter((site) => site !== to && site !== current.activeSite && topology.sites[site]?.standby === "warm"),
+    otherWarm: Object.keys(topology.sites).filter(
+      (site) => site !== to && site !== current.activeSite && topology.sites[site]?.standby === "warm",
+    ),
     database,
     rpoMs: topology.disasters["regional-outage"].rpo,
     outageSince: request.outageSince,
@@ -179,7 +215,8 @@ async function assess(env: Environment, request: FailoverRequest) {
     now: new Date(),
   });
   if (objection) throw new Refused(objection.reason, objection.satisfy);
-  return { current, epoch, database, continues };
+  const before = { activeSite: settings["activeSite"] ?? current.activeSite, epoch: settings["epoch"] ?? String(current.epoch) };
+  return { current, epoch, database, continues, before };
 }
 
 function servicePath({ topology }: Environment): string {

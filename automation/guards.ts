@@ -35,14 +35,18 @@ export type Guard = (facts: FailoverFacts) => Objection | undefined;
 
 const notActive: Guard = ({ to, current }) =>
   current.activeSite === to
-    ? { reason: `${to} is the active site already, since epoch ${current.epoch}`, satisfy: "nothing is to be done; changeover status shows the sites" }
+    ? {
+        reason: `${to} is the active site already, since epoch ${current.epoch}`,
+        satisfy: "nothing is to be done; changeover status shows the sites",
+      }
     : undefined;
 
 const notDormant: Guard = ({ to, toRole, otherWarm }) =>
   toRole === "dormant"
     ? {
         reason: `${to} is dormant: no database and no workloads run there`,
-        satisfy: otherWarm.length > 0 ? `fail over to a warm site: ${otherWarm.join(", ")}` : "activate the cold site first; no warm site is left",
+        satisfy:
+          otherWarm.length > 0 ? `fail over to a warm site: ${otherWarm.join(", ")}` : "activate the cold site first; no warm site is left",
       }
     : undefined;
 
@@ -62,14 +66,18 @@ const activeGivenUp: Guard = ({ current, unreachable }) =>
 const epochAhead: Guard = ({ epoch, current }) =>
   epoch > current.epoch
     ? undefined
-    : { reason: `epoch ${epoch} is stale: the sites have reached epoch ${current.epoch}`, satisfy: `leave --epoch out, or give ${current.epoch + 1}` };
+    : {
+        reason: `epoch ${epoch} is stale: the sites have reached epoch ${current.epoch}`,
+        satisfy: `leave --epoch out, or give ${current.epoch + 1}`,
+      };
 
 const databaseIsReplica: Guard = ({ to, database, continues }) => {
   if (database.kind === "replica" || (database.kind === "primary" && continues)) return undefined;
   if (database.kind === "primary") {
     return {
       reason: `${to}'s database is not a replica: it accepts writes of its own`,
-      satisfy: "find out who promoted it; if its rows are to be kept, set changeover:activeSite and the next changeover:epoch in its stack and run pulumi up",
+      satisfy:
+        "find out who promoted it; if its rows are to be kept, set changeover:activeSite and the next changeover:epoch in its stack and run pulumi up",
     };
   }
   return { reason: `${to}'s database does not answer: ${database.reason}`, satisfy: `bring it back, or fail over to another site` };

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { loadTopology } from "../stacks/topology-file";
+import manifest from "../package.json";
 import { BadInput } from "../topology/errors";
 import { formatDuration, parseDuration } from "../topology/duration";
 import { EXIT } from "./errors";
@@ -38,7 +39,8 @@ export async function main(argv: string[]): Promise<number> {
 export function complain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   const { exitCode, message, stack } = error as Error & { exitCode?: number };
-  const word = exitCode === EXIT.badInput ? "bad input" : exitCode === EXIT.refused ? "refused" : exitCode === EXIT.stopped ? "stopped" : "error";
+  const word =
+    exitCode === EXIT.badInput ? "bad input" : exitCode === EXIT.refused ? "refused" : exitCode === EXIT.stopped ? "stopped" : "error";
   process.stderr.write(`${paint.red(`${word}:`)} ${message}\n`);
   if (exitCode === undefined && process.env["CHANGEOVER_DEBUG"]) process.stderr.write(`${stack ?? ""}\n`);
   return exitCode ?? EXIT.fault;
@@ -97,7 +99,10 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     .option("--yes", "do not ask")
     .addHelpText(
       "after",
-      examples("changeover failover --to secondary --unreachable primary", "changeover failover --to secondary --unreachable primary --yes --json"),
+      examples(
+        "changeover failover --to secondary --unreachable primary",
+        "changeover failover --to secondary --unreachable primary --yes --json",
+      ),
     )
     .action(runFailover);
 
@@ -131,7 +136,10 @@ async function runFailover(options: FailoverOptions): Promise<void> {
   const env = await open(options);
   const incident = `DR-${new Date().toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15)}-${process.pid}`;
   const journal = Journal.create(join(journalFolder(env), `${incident}.jsonl`), incident);
-  journal.append({ event: "opened", detail: { command: "failover", to: options.to, unreachable: options.unreachable, environment: options.environment, pid: process.pid } });
+  journal.append({
+    event: "opened",
+    detail: { command: "failover", to: options.to, unreachable: options.unreachable, environment: options.environment, pid: process.pid },
+  });
   const steps = new StepList(options.json);
   let report: FailoverReport;
   try {
@@ -225,7 +233,10 @@ function examples(...lines: string[]): string {
 }
 
 function list(value: string): string[] {
-  return value.split(",").map((part) => part.trim()).filter(Boolean);
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
 }
 
 function integer(value: string): number {
@@ -247,5 +258,5 @@ function span(value: string): number {
 }
 
 function version(): string {
-  return (require("../package.json") as { version: string }).version;
+  return manifest.version;
 }

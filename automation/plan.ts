@@ -72,7 +72,9 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
     to,
     epoch: next.epoch,
     unreachable,
-    hash: createHash("sha256").update(JSON.stringify([topology, values, operations])).digest("hex"),
+    hash: createHash("sha256")
+      .update(JSON.stringify([topology, values, operations]))
+      .digest("hex"),
     operations,
     unchanged: found.length - operations.length,
     predicted: { rtoMs, rpoMs },

@@ -56,7 +56,14 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
       const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null };
       if (role === "dormant") return { ...base, database: "none", lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
       if (skip.includes(site.site)) {
-        return { ...base, database: "unreachable", databaseDetail: "not asked", lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
+        return {
+          ...base,
+          database: "unreachable",
+          databaseDetail: "not asked",
+          lagMs: null,
+          traffic: await serves(env, site, addresses),
+          tiers: [],
+        };
       }
       const secrets = await workspace.secrets(site.site);
       const [database, workloads, traffic] = await Promise.all([

@@ -67,7 +67,7 @@ export class StepList {
 
   private end(id: string, state: State, note?: string): void {
     const step = this.steps.get(id);
-    if (!step || step.state !== "running") return;
+    if (step?.state !== "running") return;
     step.state = state;
     step.tookMs = performance.now() - step.startedAt;
     if (note === undefined) delete step.note;

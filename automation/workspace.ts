@@ -147,8 +147,8 @@ export class Workspace {
   }
 
   private async deployment(part: string): Promise<Checkpoint> {
-    const { deployment } = await this.attempt(part, () => this.local.exportStack(this.stackName(part)));
-    return deployment as Checkpoint;
+    const exported = await this.attempt(part, () => this.local.exportStack(this.stackName(part)));
+    return exported.deployment as Checkpoint;
   }
 
   /** Runs an update. @throws UpdateFailed, Refused (locked) */
@@ -216,15 +216,30 @@ export class Workspace {
   private explain(part: string, error: unknown, events?: Collector): unknown {
     const name = this.stackName(part);
     if (error instanceof StackNotFoundError) {
-      return new BadInput([{ path: "stack", value: name, message: `a stack of this backend (${process.env["PULUMI_BACKEND_URL"] ?? "the logged-in one"}); see: pulumi stack ls` }]);
+      return new BadInput([
+        {
+          path: "stack",
+          value: name,
+          message: `a stack of this backend (${process.env["PULUMI_BACKEND_URL"] ?? "the logged-in one"}); see: pulumi stack ls`,
+        },
+      ]);
     }
     if (error instanceof ConcurrentUpdateError) {
       const holder = /created by (.+)$/m.exec(error.message)?.[1] ?? "another update";
-      return new Refused(`stack ${name} is locked by ${holder}`, `wait for it; if that process is gone, run: pulumi cancel -s ${name} --yes`);
+      return new Refused(
+        `stack ${name} is locked by ${holder}`,
+        `wait for it; if that process is gone, run: pulumi cancel -s ${name} --yes`,
+      );
     }
     if (!(error instanceof CommandError)) return error;
     if (/passphrase must be set|incorrect passphrase/.test(error.message)) {
-      return new BadInput([{ path: "PULUMI_CONFIG_PASSPHRASE", value: undefined, message: `the passphrase that stack ${name}'s secrets were encrypted with; the one given does not open them` }]);
+      return new BadInput([
+        {
+          path: "PULUMI_CONFIG_PASSPHRASE",
+          value: undefined,
+          message: `the passphrase that stack ${name}'s secrets were encrypted with; the one given does not open them`,
+        },
+      ]);
     }
     return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
   }

@@ -19,6 +19,9 @@ try {
   process.exit(3);
 }
 
+// The AWS SDK's versions are pinned; which Node later ones want is for whoever raises them, not for an operator in an incident.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
 await import("../setup/typescript.mjs");
 const argv = process.argv.slice(2);
 const require = createRequire(import.meta.url);

@@ -51,7 +51,10 @@ export class Traffic extends pulumi.ComponentResource {
 
     const zone = new aws.route53.Zone(`${name}-zone`, { name: domain, comment: "Changeover: written by its edge stack only" }, parent);
 
-    const https = (what: string, check: { fqdn: pulumi.Input<string>; path: string; failures: number; inverted?: true }): pulumi.Output<string> =>
+    const https = (
+      what: string,
+      check: { fqdn: pulumi.Input<string>; path: string; failures: number; inverted?: true },
+    ): pulumi.Output<string> =>
       new aws.route53.HealthCheck(
         `${name}-${what}`,
         {
@@ -80,17 +83,15 @@ export class Traffic extends pulumi.ComponentResource {
     );
     // Inverted: healthy while there is no switch to read, be it off or its region gone.
     const notTakenOverBy = Object.fromEntries(
-      sites
-        .slice(1)
-        .map((site) => [
-          site.name,
-          https(`not-taken-over-by-${site.name}`, {
-            fqdn: site.switchHost,
-            path: `/${TAKEOVER_KEY}`,
-            failures: health.takeoverFailures,
-            inverted: true,
-          }),
-        ]),
+      sites.slice(1).map((site) => [
+        site.name,
+        https(`not-taken-over-by-${site.name}`, {
+          fqdn: site.switchHost,
+          path: `/${TAKEOVER_KEY}`,
+          failures: health.takeoverFailures,
+          inverted: true,
+        }),
+      ]),
     );
 
     const alias = (target: Target, evaluateTargetHealth: boolean): aws.types.input.route53.RecordAlias => {
@@ -99,7 +100,9 @@ export class Traffic extends pulumi.ComponentResource {
       return { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth };
     };
 
-    for (const level of chain) {
+    // From the end: an alias is refused while what it leads to is not there.
+    let below: pulumi.Resource[] = [];
+    for (const level of [...chain].reverse()) {
       const children = [known(serves, level.primary), ...level.yieldsTo.map((site) => known(notTakenOverBy, site))];
       const check = new aws.route53.HealthCheck(
         `${name}-chosen-${level.primary}`,
@@ -111,7 +114,7 @@ export class Traffic extends pulumi.ComponentResource {
         },
         parent,
       );
-      new aws.route53.Record(
+      const primary = new aws.route53.Record(
         `${name}-${level.label}-primary`,
         {
           zoneId: zone.zoneId,
@@ -124,7 +127,7 @@ export class Traffic extends pulumi.ComponentResource {
         },
         parent,
       );
-      new aws.route53.Record(
+      const secondary = new aws.route53.Record(
         `${name}-${level.label}-secondary`,
         {
           zoneId: zone.zoneId,
@@ -134,8 +137,9 @@ export class Traffic extends pulumi.ComponentResource {
           failoverRoutingPolicies: [{ type: "SECONDARY" }],
           aliases: [alias(level.secondary, true)],
         },
-        parent,
+        { parent: this, dependsOn: below },
       );
+      below = [primary, secondary];
     }
     // For people and probes that mean one site, whoever is active.
     for (const site of sites) {

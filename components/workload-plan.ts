@@ -41,7 +41,8 @@ function planService(name: string, workload: Workload, role: Role): ServicePlan 
     path,
     replicas,
     // A standby's autoscaler stands still, at the count that the stack sets (it knows no zero, and leaves zero alone).
-    autoscale: role === "active" ? { min: replicas, max: workload.replicas.max } : { min: Math.max(replicas, 1), max: Math.max(replicas, 1) },
+    autoscale:
+      role === "active" ? { min: replicas, max: workload.replicas.max } : { min: Math.max(replicas, 1), max: Math.max(replicas, 1) },
     cpu: { request: cpu, limit: `${2 * parseInt(cpu, 10)}m` },
     memory,
   };

@@ -1,4 +1,3 @@
-// eslint-disable-next-line no-restricted-imports -- a digest is computed, nothing is read or written
 import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -52,7 +51,8 @@ export class Workloads extends pulumi.ComponentResource {
     const parent = { parent: this };
     const labels = { "app.kubernetes.io/part-of": args.namespace };
 
-    const namespace = new kubernetes.core.v1.Namespace(`${name}-namespace`, { metadata: { name: args.namespace, labels } }, parent).metadata.name;
+    const namespace = new kubernetes.core.v1.Namespace(`${name}-namespace`, { metadata: { name: args.namespace, labels } }, parent).metadata
+      .name;
     const metadata = (object: string) => ({ name: object, namespace, labels });
 
     const environment = {

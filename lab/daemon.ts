@@ -92,7 +92,11 @@ export async function runDaemon(folder: string): Promise<void> {
   const regionOf = (value: unknown): string => {
     const region = topology.sites[String(value)]?.region ?? String(value);
     if (!Object.values(topology.sites).some((site) => site.region === region)) {
-      throw new Error(`${String(value)} is no site or region of the lab; there are: ${Object.entries(topology.sites).map(([name, site]) => `${name} (${site.region})`).join(", ")}`);
+      throw new Error(
+        `${String(value)} is no site or region of the lab; there are: ${Object.entries(topology.sites)
+          .map(([name, site]) => `${name} (${site.region})`)
+          .join(", ")}`,
+      );
     }
     return region;
   };
@@ -110,7 +114,9 @@ export async function runDaemon(folder: string): Promise<void> {
     "GET /counts": () =>
       Promise.resolve({
         aws: gateway.counts(),
-        kubernetes: Object.fromEntries(clusters.map(({ site, cluster }) => [topology.sites[site]?.region ?? site, cluster.connectionsDuringOutage()])),
+        kubernetes: Object.fromEntries(
+          clusters.map(({ site, cluster }) => [topology.sites[site]?.region ?? site, cluster.connectionsDuringOutage()]),
+        ),
       }),
     "GET /health": () => Promise.resolve({ checks: dns.health(), transitions: dns.transitions() }),
     "GET /kubeconfigs": () => Promise.resolve(Object.fromEntries(clusters.map(({ site, cluster }) => [site, cluster.kubeconfig()]))),
@@ -121,13 +127,13 @@ export async function runDaemon(folder: string): Promise<void> {
       const at = new Date().toISOString();
       lost.set(region, { mode, at });
       log("lab", `${region} is lost (${mode})`);
-      await Promise.all(all.map((part) => part.outage?.(region, mode)));
+      await Promise.all(all.map(async (part) => part.outage?.(region, mode)));
       return { region, mode, at };
     },
     "POST /heal": async ({ region: name }) => {
       const region = regionOf(name);
       if (!lost.has(region)) throw new Error(`${region} is not lost`);
-      for (const group of parts) await Promise.all(group.map((part) => part.heal?.(region)));
+      for (const group of parts) await Promise.all(group.map(async (part) => part.heal?.(region)));
       lost.delete(region);
       log("lab", `${region} is back`);
       return { region };
@@ -145,7 +151,13 @@ export async function runDaemon(folder: string): Promise<void> {
         return {};
       }
       if (running) throw new Error("the clients run already");
-      lab.processes.spawn({ name: "clients", command: process.execPath, args: [join(folder, "clients.cjs")], env: env as Record<string, string>, cwd: folder });
+      lab.processes.spawn({
+        name: "clients",
+        command: process.execPath,
+        args: [join(folder, "clients.cjs")],
+        env: env as Record<string, string>,
+        cwd: folder,
+      });
       return {};
     },
     "POST /stop": async () => {

@@ -24,7 +24,10 @@ function build(): Command {
     .command("lab")
     .description("the three sites on this machine: real PostgreSQL, Kubernetes API, DNS and clients")
     .exitOverride()
-    .addHelpText("after", '\nExamples:\n  changeover lab up\n  eval "$(npx changeover lab env)"\n  changeover lab outage primary\n  changeover lab down');
+    .addHelpText(
+      "after",
+      '\nExamples:\n  changeover lab up\n  eval "$(npx changeover lab env)"\n  changeover lab outage primary\n  changeover lab down',
+    );
 
   lab
     .command("up")
@@ -70,7 +73,9 @@ function build(): Command {
     .command("outage")
     .description("take a region away, at once")
     .argument("<site>", "site or region")
-    .addOption(new Option("--mode <mode>", "stop: connections are refused; blackhole: they hang").choices(["stop", "blackhole"]).default("stop"))
+    .addOption(
+      new Option("--mode <mode>", "stop: connections are refused; blackhole: they hang").choices(["stop", "blackhole"]).default("stop"),
+    )
     .action(async (site: string, { mode }: { mode: string }) => {
       const lost = await askLab<{ region: string; at: string }>("POST", "/outage", { region: site, mode });
       say(`${lost.region} is lost since ${lost.at} (${mode})`);
@@ -92,10 +97,12 @@ function build(): Command {
     .addOption(new Option("--mode <mode>", "how the region is lost").choices(["stop", "blackhole"]).default("stop"))
     .option("--keep", "leave the lab up afterwards")
     .option("--json", "print drill.json")
-    .addHelpText("after", "\nExamples:\n  changeover drill regional-outage\n  changeover drill regional-outage --mode blackhole --out /tmp/drill\n\nExit codes: 0 done, 4 stopped midway, 5 done but an objective was missed")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  changeover drill regional-outage\n  changeover drill regional-outage --mode blackhole --out /tmp/drill\n\nExit codes: 0 done, 4 stopped midway, 5 done but an objective was missed",
+    )
     .action(async (scenario: string, options: DrillOptions) => {
       process.exitCode = await runDrill(scenario, options);
     });
   return program;
 }
-

@@ -33,7 +33,10 @@ export async function writeClientFiles(folder: string, topology: Topology, passw
   const workspace = await Workspace.open(ROOT, "lab");
   const certificates = await CertificateAuthority.open(folder);
   const databases = await Promise.all(
-    sites.map(async ({ site }) => ({ site, database: (await workspace.outputs(site))["database"] as { address: string; port: number; name: string } })),
+    sites.map(async ({ site }) => ({
+      site,
+      database: (await workspace.outputs(site))["database"] as { address: string; port: number; name: string },
+    })),
   );
   writeFileSync(
     files.pgService,
@@ -52,5 +55,9 @@ export async function writeClientFiles(folder: string, topology: Topology, passw
       )
       .join("\n"),
   );
-  writeFileSync(files.pgPass, databases.map(({ database }) => `${database.address}:${database.port}:*:${DATABASE_ADMIN}:${password}\n`).join(""), { mode: 0o600 });
+  writeFileSync(
+    files.pgPass,
+    databases.map(({ database }) => `${database.address}:${database.port}:*:${DATABASE_ADMIN}:${password}\n`).join(""),
+    { mode: 0o600 },
+  );
 }

@@ -52,7 +52,10 @@ export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promis
     const description: LabDescription = { topology, privileged, tools: tools.paths, plugins: tools.plugins, pulumiHome: tools.pulumiHome };
     writeFileSync(files.description, JSON.stringify(description, null, 2));
     writeFileSync(files.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
-    const secrets: Secrets = { databasePassword: randomBytes(18).toString("base64url"), appPassword: randomBytes(18).toString("base64url") };
+    const secrets: Secrets = {
+      databasePassword: randomBytes(18).toString("base64url"),
+      appPassword: randomBytes(18).toString("base64url"),
+    };
     const certificates = await CertificateAuthority.open(folder);
     await buildPrograms(folder);
     await startDaemon(folder);
@@ -80,7 +83,9 @@ async function refuseSecondLab(folder: string): Promise<void> {
   if (!running) return;
   const mine = running.folder === folder;
   throw new Refused(
-    mine ? `this lab is up already (pid ${running.pid}, since ${running.startedAt})` : `another lab runs on this machine: ${running.folder} (pid ${running.pid}); both would need the same addresses`,
+    mine
+      ? `this lab is up already (pid ${running.pid}, since ${running.startedAt})`
+      : `another lab runs on this machine: ${running.folder} (pid ${running.pid}); both would need the same addresses`,
     mine ? "use it, or take it down first: changeover lab down" : "take that one down from its own checkout: changeover lab down",
   );
 }
@@ -100,10 +105,8 @@ async function startDaemon(folder: string): Promise<void> {
   mkdirSync(records, { recursive: true });
   writeFileSync(join(records, "daemon.json"), JSON.stringify({ pid, startTime: startTimeOf(pid) ?? "", command: "daemon" }));
   child.unref();
-  let ended = false;
-  child.once("exit", () => (ended = true));
   for (let i = 0; i < 600; i++) {
-    if (ended) throw new Error(`the lab did not start: ${tail(logFile)}`);
+    if (child.exitCode !== null) throw new Error(`the lab did not start: ${tail(logFile)}`);
     if (readFileSync(logFile, "utf8").includes(" lab: ready\n")) return;
     await sleep(100);
   }
@@ -160,10 +163,15 @@ async function deploy(topology: Topology, certificates: CertificateAuthority, se
 }
 
 async function importCertificate(topology: Topology, region: string, certificates: CertificateAuthority): Promise<string> {
-  const { cert, key } = await certificates.issue("balancer-acm", { commonName: topology.domain, dnsNames: [topology.domain, `*.${topology.domain}`] });
+  const { cert, key } = await certificates.issue("balancer-acm", {
+    commonName: topology.domain,
+    dnsNames: [topology.domain, `*.${topology.domain}`],
+  });
   const client = new ACMClient({ region, endpoint: url(world(true).moto), credentials: { accessKeyId: "lab", secretAccessKey: "lab" } });
   try {
-    const { CertificateArn } = await client.send(new ImportCertificateCommand({ Certificate: Buffer.from(cert), PrivateKey: Buffer.from(key) }));
+    const { CertificateArn } = await client.send(
+      new ImportCertificateCommand({ Certificate: Buffer.from(cert), PrivateKey: Buffer.from(key) }),
+    );
     if (!CertificateArn) throw new Error("moto imported no certificate");
     return CertificateArn;
   } finally {

@@ -9,7 +9,9 @@ export function loadTopology(file: string): Topology {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new BadInput([{ path: file, value: undefined, message: `a readable topology file (${(error as NodeJS.ErrnoException).code ?? "unreadable"})` }]);
+    throw new BadInput([
+      { path: file, value: undefined, message: `a readable topology file (${(error as NodeJS.ErrnoException).code ?? "unreadable"})` },
+    ]);
   }
   let raw: unknown;
   try {

@@ -1,4 +1,3 @@
-// eslint-disable-next-line no-restricted-imports -- a digest is computed, nothing is read or written
 import { createHash } from "node:crypto";
 import type { SiteName, Topology } from "./schema";
 
@@ -63,7 +62,9 @@ export const DATABASE_APP = "service_app";
 /** @param environment the part of a stack's name before the first dash: `production`, `lab` */
 export function namesFor(topology: Topology, environment: string): Names {
   const { service, domain, account } = topology;
-  const levels = topology.chain.slice(0, -1).map((_, i) => (i === 0 ? `app.${domain}` : i === 1 ? `standby.${domain}` : `standby${i}.${domain}`));
+  const levels = topology.chain
+    .slice(0, -1)
+    .map((_, i) => (i === 0 ? `app.${domain}` : i === 1 ? `standby.${domain}` : `standby${i}.${domain}`));
   return {
     namespace: service,
     app: `app.${domain}`,
@@ -120,6 +121,6 @@ export interface StackName {
 
 /** `lab-secondary` is the stack `secondary` of the environment `lab`. `undefined` where the name has no dash. */
 export function parseStackName(name: string): StackName | undefined {
-  const match = /^([a-z][a-z0-9]*)-([a-z][a-z0-9-]*)$/.exec(name);
-  return match ? { environment: match[1]!, part: match[2]! } : undefined;
+  const [, environment, part] = /^([a-z][a-z0-9]*)-([a-z][a-z0-9-]*)$/.exec(name) ?? [];
+  return environment !== undefined && part !== undefined ? { environment, part } : undefined;
 }

@@ -33,7 +33,11 @@ const Workload = z.strictObject({
     standby: z.int().min(0).max(100).describe("pods at a warm standby"),
     max: z.int().min(1).max(1000).describe("upper bound of the autoscaler at the active site"),
   }),
-  cpu: z.string().regex(/^\d+m$/, "milli-CPUs, as in 250m").default("250m").describe("CPU request of a pod; the limit is twice that"),
+  cpu: z
+    .string()
+    .regex(/^\d+m$/, "milli-CPUs, as in 250m")
+    .default("250m")
+    .describe("CPU request of a pod; the limit is twice that"),
   memory: z
     .string()
     .regex(/^\d+(Mi|Gi)$/, "as in 256Mi")
@@ -91,7 +95,7 @@ const Shape = z.strictObject({
     .describe("the runbook's schedule of an activation, counted from the outage"),
   database: z.strictObject({
     name: z.string().regex(/^[a-z_][a-z0-9_]*$/),
-    engineVersion: z.string().regex(/^\d+(\.\d+)?$/, "a PostgreSQL version in quotes, as in \"15.8\""),
+    engineVersion: z.string().regex(/^\d+(\.\d+)?$/, 'a PostgreSQL version in quotes, as in "15.8"'),
     instanceClass: z.string().regex(/^db\.[a-z0-9]+\.[a-z0-9]+$/, "an RDS class, as in db.r6g.large"),
     storageGb: z.int().min(20).max(65536),
     backupRetention: Duration.describe("how long automated backups are kept; whole days, 1d to 35d"),
@@ -157,7 +161,10 @@ export function topologyJsonSchema(): object {
 }
 
 function at(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined), input);
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined),
+    input,
+  );
 }
 
 /** What one value cannot tell alone. */
@@ -169,13 +176,14 @@ function crossChecks(t: Topology): Problem[] {
     if (!names.includes(value)) problems.push({ path, value, message: known });
   };
   site("home", t.home);
-  t.chain.forEach((name, i) => site(`chain.${i}`, name));
+  t.chain.forEach((name, i) => { site(`chain.${i}`, name); });
   if (new Set(t.chain).size !== t.chain.length) problems.push({ path: "chain", value: t.chain, message: "each site once" });
   for (const name of names) {
     if (!t.chain.includes(name)) problems.push({ path: "chain", value: t.chain, message: `every site, also ${name}` });
   }
   if (t.chain[0] !== t.home) problems.push({ path: "chain.0", value: t.chain[0], message: `the home site, ${t.home}: DNS asks it first` });
-  if (t.sites[t.home]?.standby === "cold") problems.push({ path: `sites.${t.home}.standby`, value: "cold", message: "warm: the home site comes back as a standby" });
+  if (t.sites[t.home]?.standby === "cold")
+    problems.push({ path: `sites.${t.home}.standby`, value: "cold", message: "warm: the home site comes back as a standby" });
 
   const seen = new Map<string, string>();
   for (const [name, s] of Object.entries(t.sites)) {
@@ -184,14 +192,17 @@ function crossChecks(t: Topology): Problem[] {
     seen.set(s.region, name);
   }
   for (const [a, b] of pairs(Object.entries(t.sites))) {
-    if (overlap(a[1].network, b[1].network)) problems.push({ path: `sites.${b[0]}.network`, value: b[1].network, message: `a range apart from ${a[0]}'s ${a[1].network}` });
+    if (overlap(a[1].network, b[1].network))
+      problems.push({ path: `sites.${b[0]}.network`, value: b[1].network, message: `a range apart from ${a[0]}'s ${a[1].network}` });
   }
 
   const services = new Map<string, number>();
   const paths = new Map<string, string>();
   t.tiers.forEach((tier, i) => {
-    if (tier.tier !== i) problems.push({ path: `tiers.${i}.tier`, value: tier.tier, message: `${i}: tiers are listed in recovery order from 0` });
-    if (tier.window.to > tier.maxDowntime) problems.push({ path: `tiers.${i}.window.to`, value: tier.window.to, message: "at most maxDowntime of the tier" });
+    if (tier.tier !== i)
+      problems.push({ path: `tiers.${i}.tier`, value: tier.tier, message: `${i}: tiers are listed in recovery order from 0` });
+    if (tier.window.to > tier.maxDowntime)
+      problems.push({ path: `tiers.${i}.window.to`, value: tier.window.to, message: "at most maxDowntime of the tier" });
     for (const [name, w] of Object.entries(tier.services)) {
       const path = `tiers.${i}.services.${name}`;
       if (services.has(name)) problems.push({ path, value: name, message: `a service once; tier ${services.get(name)} has it` });
@@ -199,22 +210,30 @@ function crossChecks(t: Topology): Problem[] {
       const owner = paths.get(w.path);
       if (owner) problems.push({ path: `${path}.path`, value: w.path, message: `a path of its own; ${owner} has this one` });
       paths.set(w.path, name);
-      if (w.replicas.max < w.replicas.active) problems.push({ path: `${path}.replicas.max`, value: w.replicas.max, message: `at least replicas.active, ${w.replicas.active}` });
+      if (w.replicas.max < w.replicas.active)
+        problems.push({ path: `${path}.replicas.max`, value: w.replicas.max, message: `at least replicas.active, ${w.replicas.active}` });
     }
   });
-  if (!services.has(t.verify.service)) problems.push({ path: "verify.service", value: t.verify.service, message: `a service of a tier: ${[...services.keys()].join(", ")}` });
+  if (!services.has(t.verify.service))
+    problems.push({ path: "verify.service", value: t.verify.service, message: `a service of a tier: ${[...services.keys()].join(", ")}` });
 
   for (const [name, d] of Object.entries(t.disasters)) {
     if (d.recovery.site !== undefined) site(`disasters.${name}.recovery.site`, d.recovery.site);
     if (d.rpo > d.rto) problems.push({ path: `disasters.${name}.rpo`, value: d.rpo, message: "at most the RTO" });
   }
   const regional = t.disasters["regional-outage"];
-  if (t.database.maxLag > regional.rpo) problems.push({ path: "database.maxLag", value: t.database.maxLag, message: "at most disasters.regional-outage.rpo, or the alarm rings too late" });
+  if (t.database.maxLag > regional.rpo)
+    problems.push({
+      path: "database.maxLag",
+      value: t.database.maxLag,
+      message: "at most disasters.regional-outage.rpo, or the alarm rings too late",
+    });
   if (t.traffic.healthInterval !== 10_000 && t.traffic.healthInterval !== 30_000) {
     problems.push({ path: "traffic.healthInterval", value: t.traffic.healthInterval, message: "10s or 30s: Route 53 has no other" });
   }
   const days = t.database.backupRetention / 86_400_000;
-  if (!Number.isInteger(days) || days < 1 || days > 35) problems.push({ path: "database.backupRetention", value: t.database.backupRetention, message: "whole days, 1d to 35d" });
+  if (!Number.isInteger(days) || days < 1 || days > 35)
+    problems.push({ path: "database.backupRetention", value: t.database.backupRetention, message: "whole days, 1d to 35d" });
   return problems;
 }
 

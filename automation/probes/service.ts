@@ -50,7 +50,9 @@ export async function verifyWrite(
     }
     options.signal?.throwIfAborted();
     if (performance.now() - started > options.timeoutMs) {
-      throw new Error(`no write through https://${target.host}${target.path} was confirmed by ${target.site} in ${options.timeoutMs} ms; last: ${reason}`);
+      throw new Error(
+        `no write through https://${target.host}${target.path} was confirmed by ${target.site} in ${options.timeoutMs} ms; last: ${reason}`,
+      );
     }
     await sleep(options.everyMs ?? 100);
   }

@@ -14,7 +14,13 @@ export function describeDrill(drill: DrillResult, topology: Topology): string {
         ["PHASE OF THE RUNBOOK", "SEGMENTS", "TOOK", "BUDGET", ""],
         segmentBudgets(topology).map(({ phase, budgetMs, segments }) => {
           const tookMs = segments.reduce((sum, name) => sum + changeover.segmentsMs[name], 0);
-          return [phase, segments.map((name) => `${name} ${formatDuration(changeover.segmentsMs[name])}`).join(", "), formatDuration(tookMs), formatDuration(budgetMs), verdict(tookMs <= budgetMs)];
+          return [
+            phase,
+            segments.map((name) => `${name} ${formatDuration(changeover.segmentsMs[name])}`).join(", "),
+            formatDuration(tookMs),
+            formatDuration(budgetMs),
+            verdict(tookMs <= budgetMs),
+          ];
         }),
       ),
     );
@@ -32,7 +38,12 @@ export function describeDrill(drill: DrillResult, topology: Topology): string {
     ),
     table(
       ["OBJECTIVE", "MEASURED", "TARGET", ""],
-      drill.objectives.map(({ name, measuredMs, targetMs, met }) => [name, measuredMs === null ? "-" : formatDuration(measuredMs), formatDuration(targetMs), verdict(met)]),
+      drill.objectives.map(({ name, measuredMs, targetMs, met }) => [
+        name,
+        measuredMs === null ? "-" : formatDuration(measuredMs),
+        formatDuration(targetMs),
+        verdict(met),
+      ]),
     ),
     writers(drill),
   );

@@ -44,7 +44,9 @@ export async function runDrill(scenario: string, options: DrillOptions): Promise
   const mine = await freshLab(folder);
   const interrupted = new AbortController();
   const interrupt = (): void => {
-    interrupted.abort(new Stopped("the drill was interrupted", mine ? "the lab was taken down" : "the lab is still up: changeover lab down"));
+    interrupted.abort(
+      new Stopped("the drill was interrupted", mine ? "the lab was taken down" : "the lab is still up: changeover lab down"),
+    );
   };
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
@@ -73,7 +75,11 @@ export async function runDrill(scenario: string, options: DrillOptions): Promise
 async function freshLab(folder: string): Promise<boolean> {
   const running = await runningLab();
   if (!running) return true;
-  if (running.folder !== folder) throw new Refused(`another lab runs on this machine: ${running.folder} (pid ${running.pid})`, "take that one down from its own checkout");
+  if (running.folder !== folder)
+    throw new Refused(
+      `another lab runs on this machine: ${running.folder} (pid ${running.pid})`,
+      "take that one down from its own checkout",
+    );
   const { regions } = await askLab<LabStatus>("GET", "/status");
   const lost = regions.find(({ outage }) => outage !== null);
   if (lost) throw new Refused(`the lab that is up has lost ${lost.region} already`, "start from a fresh one: changeover lab down");
@@ -170,7 +176,9 @@ async function startClients(ledger: string, environment: Record<string, string>,
       port: Number(environment["CHANGEOVER_PORT"]),
       resolver: environment["CHANGEOVER_RESOLVER"] ?? "",
       caFile: environment["NODE_EXTRA_CA_CERTS"] ?? "",
-      services: topology.tiers.flatMap(({ tier, services }) => Object.entries(services).map(([service, { path }]) => ({ service, tier, path }))),
+      services: topology.tiers.flatMap(({ tier, services }) =>
+        Object.entries(services).map(([service, { path }]) => ({ service, tier, path })),
+      ),
       ledgerFile: ledger,
       summaryFile: `${ledger}.summary.json`,
     }),
@@ -189,7 +197,13 @@ async function detection(outageAt: number, signal: AbortSignal): Promise<number>
 }
 
 /** The real command, in a process of its own, as an operator would run it. */
-async function runFailover(to: string, from: string, outageAt: number, environment: Record<string, string>, signal: AbortSignal): Promise<FailoverReport> {
+async function runFailover(
+  to: string,
+  from: string,
+  outageAt: number,
+  environment: Record<string, string>,
+  signal: AbortSignal,
+): Promise<FailoverReport> {
   const args = ["failover", "--to", to, "--unreachable", from, "--outage-since", new Date(outageAt).toISOString(), "--yes", "--json"];
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, "bin", "changeover.mjs"), ...args], {
@@ -200,7 +214,11 @@ async function runFailover(to: string, from: string, outageAt: number, environme
     return JSON.parse(stdout) as FailoverReport;
   } catch (error) {
     const { stderr = "", code } = error as { stderr?: string; code?: number };
-    throw new Stopped(`changeover failover ended with ${code ?? "a signal"}: ${stderr.trim()}`, "mend the cause and run the same command again", { cause: error });
+    throw new Stopped(
+      `changeover failover ended with ${code ?? "a signal"}: ${stderr.trim()}`,
+      "mend the cause and run the same command again",
+      { cause: error },
+    );
   }
 }
 
@@ -227,7 +245,10 @@ function tierResults(topology: Topology, counted: Account, outageAt: number): Ti
 }
 
 async function callsTo(region: string): Promise<number> {
-  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>("GET", "/counts");
+  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>(
+    "GET",
+    "/counts",
+  );
   return (counts.aws[region]?.outage?.total ?? 0) + (counts.kubernetes[region] ?? 0);
 }
 

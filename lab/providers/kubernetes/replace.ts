@@ -17,7 +17,7 @@ export function diffObject(kind: ObjectKind, mutable: Mutability, olds: Kubernet
     ...result,
     replaces: [...new Set(replaces.map((path) => /^[^.[]*/.exec(path)?.[0] ?? path))],
     deleteBeforeReplace:
-      true &&
+      annotation(news.metadata, ANNOTATIONS.autonamed) !== "true" &&
       olds.metadata.name === news.metadata.name &&
       olds.metadata.namespace === news.metadata.namespace,
   };

@@ -24,13 +24,28 @@ describe("guards of a failover", () => {
   });
 
   const refused: [string, Partial<FailoverFacts>, RegExp, RegExp][] = [
-    ["to the active site", { current: { activeSite: "secondary", epoch: 4 }, epoch: 5 }, /secondary is the active site already, since epoch 4/, /nothing/],
+    [
+      "to the active site",
+      { current: { activeSite: "secondary", epoch: 4 }, epoch: 5 },
+      /secondary is the active site already, since epoch 4/,
+      /nothing/,
+    ],
     ["to a dormant site", { toRole: "dormant", to: "cold", otherWarm: ["secondary"] }, /cold is dormant/, /secondary/],
     ["to a site named lost", { unreachable: ["primary", "secondary"] }, /both the target and named unreachable/, /only lost/],
-    ["while the active site is not given up", { unreachable: [] }, /primary is active and was not named unreachable/, /--unreachable primary/],
+    [
+      "while the active site is not given up",
+      { unreachable: [] },
+      /primary is active and was not named unreachable/,
+      /--unreachable primary/,
+    ],
     ["with a stale epoch", { epoch: 1 }, /epoch 1 is stale: the sites have reached epoch 1/, /give 2/],
     ["to a database that takes writes", { database: { kind: "primary", readOnly: false, timeline: 2 } }, /not a replica/, /promoted/],
-    ["to a database that does not answer", { database: { kind: "unreachable", reason: "ECONNREFUSED" } }, /does not answer: ECONNREFUSED/, /another site/],
+    [
+      "to a database that does not answer",
+      { database: { kind: "unreachable", reason: "ECONNREFUSED" } },
+      /does not answer: ECONNREFUSED/,
+      /another site/,
+    ],
     [
       "to a replica behind its RPO",
       { database: { kind: "replica", streaming: false, caughtUp: true, lastReplayAt: minutesAgo(16), lagMs: 0 } },

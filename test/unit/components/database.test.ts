@@ -43,7 +43,13 @@ test("a database that began as a replica is given nothing that it has from its s
 test("the first database is created empty, with its password a secret", async () => {
   const origin = { databaseName: "service", storageGb: 100, password: pulumi.secret("master") };
   const { inputs, secrets } = await instance({ origin });
-  expect(inputs).toMatchObject({ engine: "postgres", engineVersion: "15.8", dbName: "service", allocatedStorage: 100, username: "changeover" });
+  expect(inputs).toMatchObject({
+    engine: "postgres",
+    engineVersion: "15.8",
+    dbName: "service",
+    allocatedStorage: 100,
+    username: "changeover",
+  });
   expect(inputs).not.toHaveProperty("replicateSourceDb");
   expect(secrets).toEqual(["password"]);
 });

@@ -38,12 +38,9 @@ test("only the public subnets have a way out", async () => {
 
 test("the database is reached from the site alone, the load balancer from anywhere by HTTPS alone", async () => {
   const recording = await record(() => new Network("network", { names: names.site("primary"), cidr: "10.10.0.0/16" }));
-  const rules = recording.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(({ inputs }) => [
-    inputs.securityGroupId,
-    inputs.fromPort,
-    inputs.toPort,
-    inputs.cidrIpv4,
-  ]);
+  const rules = recording
+    .all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    .map(({ inputs }) => [inputs.securityGroupId, inputs.fromPort, inputs.toPort, inputs.cidrIpv4]);
   expect(rules).toEqual([
     ["network-balancer-id", 443, 443, "0.0.0.0/0"],
     ["network-database-id", 5432, 5432, "10.10.0.0/16"],

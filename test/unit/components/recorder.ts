@@ -5,7 +5,6 @@ import { loadTopology } from "../../../stacks/topology-file";
 import { namesFor } from "../../../topology/names";
 
 /** As loose as the engine sees them. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Inputs = Record<string, any>;
 
 /** A resource as the engine would have been asked for it. */
@@ -67,7 +66,12 @@ const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, u
   "aws:s3/bucketObjectv2:BucketObjectv2": () => ({}),
   "aws:iam/role:Role": (_, i) => ({ arn: `arn:role/${i.name}` }),
   "aws:iam/rolePolicy:RolePolicy": () => ({}),
-  "aws:lb/loadBalancer:LoadBalancer": (_, i) => ({ arn: "arn:balancer", arnSuffix: "app/balancer", dnsName: `${i.name}.elb`, zoneId: "ZELB" }),
+  "aws:lb/loadBalancer:LoadBalancer": (_, i) => ({
+    arn: "arn:balancer",
+    arnSuffix: "app/balancer",
+    dnsName: `${i.name}.elb`,
+    zoneId: "ZELB",
+  }),
   "aws:lb/targetGroup:TargetGroup": (_, i) => ({ arn: `arn:${i.name}`, arnSuffix: `targetgroup/${i.name}` }),
   "aws:lb/listener:Listener": () => ({ arn: "arn:listener" }),
   "aws:lb/listenerRule:ListenerRule": () => ({}),
@@ -105,7 +109,10 @@ export interface RecordOptions {
   stacks?: Record<string, Record<string, unknown>>;
 }
 
-const MONITORED = Symbol();
+const monitor = MockMonitor.prototype as unknown as {
+  registerResource(req: RegisterResourceRequest, done: unknown): Promise<void>;
+};
+const { registerResource } = monitor;
 
 /** Runs `make` against mocks and tells every resource that it asked for, and what it returned. */
 export async function record<T>(make: () => T | Promise<T>, options: RecordOptions = {}): Promise<Recording & { result: T }> {
@@ -158,7 +165,14 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
     all,
     get: (type, name) => {
       const found = all(type).filter((r) => r.name === name);
-      if (found.length !== 1) throw new Error(`${found.length} of ${type} named ${name}; there are: ${all(type).map((r) => r.name).join(", ") || "none"}`);
+      if (found.length !== 1)
+        throw new Error(
+          `${found.length} of ${type} named ${name}; there are: ${
+            all(type)
+              .map((r) => r.name)
+              .join(", ") || "none"
+          }`,
+        );
       return found[0]!;
     },
     list: () => resources.map((r) => `${r.type} ${r.name}`).sort(),
@@ -167,11 +181,6 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
 
 /** Mocks are not told parents, dependencies, providers or secrets; the monitor in front of them is. */
 function watch(resources: Recorded[]): void {
-  const monitor = MockMonitor.prototype as unknown as {
-    registerResource(req: RegisterResourceRequest, done: unknown): Promise<void>;
-    [MONITORED]?: (req: RegisterResourceRequest, done: unknown) => Promise<void>;
-  };
-  const original = (monitor[MONITORED] ??= monitor.registerResource);
   monitor.registerResource = async function (this: { newUrn(...args: string[]): string }, req, done) {
     const raw = (req.getObject()?.toJavaScript() ?? {}) as Record<string, unknown>;
     const secrets: string[] = [];
@@ -185,7 +194,7 @@ function watch(resources: Recorded[]): void {
       provider: req.getProvider().replace(/::[^:]*$/, ""),
       dependsOn: req.getDependenciesList(),
     });
-    await original.call(this, req, done);
+    await registerResource.call(this, req, done);
   };
 }
 
@@ -205,7 +214,9 @@ function opened(value: unknown, secrets: string[] = [], path: string[] = []): un
 
 /** Waits for an output's value. */
 export function valueOf<T>(output: pulumi.Input<T>): Promise<T> {
-  return new Promise((resolve) => pulumi.output(output).apply((value) => {
+  return new Promise((resolve) =>
+    pulumi.output(output).apply((value) => {
       resolve(value as T);
-    }));
+    }),
+  );
 }

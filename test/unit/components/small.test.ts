@@ -10,7 +10,13 @@ import { TakeoverSwitch } from "../../../components/takeover-switch";
 import { names, record } from "./recorder";
 
 interface Document {
-  Statement: { Sid: string; Effect: string; Action: string | string[]; Resource: string | string[]; Condition?: Record<string, Record<string, unknown>> }[];
+  Statement: {
+    Sid: string;
+    Effect: string;
+    Action: string | string[];
+    Resource: string | string[];
+    Condition?: Record<string, Record<string, unknown>>;
+  }[];
 }
 const statement = (text: string, sid: string) => (JSON.parse(text) as Document).Statement.find((s) => s.Sid === sid);
 
@@ -42,7 +48,12 @@ test("alarms ring the site's topic", async () => {
       new Alarms("alarms", {
         prefix: "production-secondary",
         keyArn: "arn:own-key",
-        alarms: [replicaLag("db", 900), storageLeft("db", 10), serving("auth", "targetgroup/auth", "app/balancer"), siteHealth("primary", "hc")],
+        alarms: [
+          replicaLag("db", 900),
+          storageLeft("db", 10),
+          serving("auth", "targetgroup/auth", "app/balancer"),
+          siteHealth("primary", "hc"),
+        ],
       }),
   );
   const alarm = (name: string) => recording.get("aws:cloudwatch/metricAlarm:MetricAlarm", `alarms-${name}`).inputs;
@@ -96,9 +107,7 @@ test("an operator changes databases, switches and copies of this service, and no
 });
 
 test("the trail records every region into a bucket that locks its records", async () => {
-  const recording = await record(
-    () => new Audit("audit", { trail: "t", bucket: "records", region: "us-east-1", account: "123456789012" }),
-  );
+  const recording = await record(() => new Audit("audit", { trail: "t", bucket: "records", region: "us-east-1", account: "123456789012" }));
   const trail = recording.get("aws:cloudtrail/trail:Trail", "audit-trail");
   expect(trail.inputs).toMatchObject({ isMultiRegionTrail: true, enableLogFileValidation: true, s3BucketName: "records" });
   const policy = recording.get("aws:s3/bucketPolicy:BucketPolicy", "audit-records-policy");
@@ -113,9 +122,7 @@ test("the trail records every region into a bucket that locks its records", asyn
 });
 
 test("inside the database: the services' role with a secret password, and nothing that names a site", async () => {
-  const recording = await record(
-    () => new Accounts("accounts", { database: "service", appPassword: pulumi.secret("app") }),
-  );
+  const recording = await record(() => new Accounts("accounts", { database: "service", appPassword: pulumi.secret("app") }));
   const role = recording.get("postgresql:index/role:Role", "accounts-app");
   expect(role.inputs).toEqual({ name: "service_app", login: true, password: "app" });
   expect(role.secrets).toEqual(["password"]);
@@ -124,11 +131,19 @@ test("inside the database: the services' role with a secret password, and nothin
     ["database", "service_app", ["CONNECT"]],
     ["schema", "service_app", ["CREATE", "USAGE"]],
   ]);
-  expect(recording.all("postgresql:index/defaultPrivileges:DefaultPrivileges").map((r) => r.inputs.owner)).toEqual(["changeover", "changeover"]);
+  expect(recording.all("postgresql:index/defaultPrivileges:DefaultPrivileges").map((r) => r.inputs.owner)).toEqual([
+    "changeover",
+    "changeover",
+  ]);
   expect(JSON.stringify(recording.resources.map((r) => [r.name, r.inputs]))).not.toMatch(/primary|secondary|eu-/);
 });
 
 /** Whether an ARN is within an IAM pattern with stars. */
 function matches(pattern: string, arn: string): boolean {
-  return new RegExp(`^${pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`).test(arn);
+  return new RegExp(
+    `^${pattern
+      .split("*")
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*")}$`,
+  ).test(arn);
 }

@@ -50,8 +50,20 @@ test("every bucket is versioned, encrypted, closed to the public and reached ove
   });
   const both = ["arn:aws:s3:::some-bucket", "arn:aws:s3:::some-bucket/*"];
   expect(policy(recording, "b-policy")).toMatchObject({
-    NoPlainHttp: { Effect: "Deny", Principal: "*", Action: "s3:*", Resource: both, Condition: { Bool: { "aws:SecureTransport": "false" } } },
-    NoOldTls: { Effect: "Deny", Principal: "*", Action: "s3:*", Resource: both, Condition: { NumericLessThan: { "s3:TlsVersion": "1.3" } } },
+    NoPlainHttp: {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:*",
+      Resource: both,
+      Condition: { Bool: { "aws:SecureTransport": "false" } },
+    },
+    NoOldTls: {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:*",
+      Resource: both,
+      Condition: { NumericLessThan: { "s3:TlsVersion": "1.3" } },
+    },
   });
 });
 
@@ -148,9 +160,7 @@ test("what is in the control bucket cannot be deleted for a year", async () => {
 });
 
 test("the cold site's copies move to Glacier at their age", async () => {
-  const recording = await record(
-    () => new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }),
-  );
+  const recording = await record(() => new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }));
   const { inputs } = recording.get("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "backups-archive-age");
   expect(inputs.bucket).toBe("samia-tarot-production-123456789012-cold-archive");
   expect(inputs.rules).toMatchObject([{ status: "Enabled", transitions: [{ days: 1, storageClass: "GLACIER" }] }]);

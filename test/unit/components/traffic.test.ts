@@ -104,6 +104,14 @@ test("records: a failover pair a level, and a plain name for each site", async (
   ]);
 });
 
+test("a level is there before the one above leads to it", async () => {
+  const recording = await traffic();
+  const { dependsOn } = recording.get(RECORD, "traffic-app-secondary");
+  expect(dependsOn).toEqual(
+    expect.arrayContaining(["primary", "secondary"].map((set) => recording.get(RECORD, `traffic-standby-${set}`).urn)),
+  );
+});
+
 test("a chain that names a site which traffic knows nothing of is refused", () => {
   expect(
     () =>
@@ -113,5 +121,5 @@ test("a chain that names a site which traffic knows nothing of is refused", () =
         chain: planChain(topology, names),
         health: { path: "/", intervalSeconds: 10, failures: 3, takeoverFailures: 1 },
       }),
-  ).toThrow("primary is not planned for; there are: none");
+  ).toThrow("secondary is not planned for; there are: none");
 });

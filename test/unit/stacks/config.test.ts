@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
 import { expect, test } from "vitest";
 import { readDataConfig, readSiteConfig } from "../../../stacks/config";
 import { BadInput } from "../../../topology/errors";
@@ -57,7 +59,10 @@ test.each([
   [{ protectedBy: "primary" }, 'changeover:protectedBy is "primary"; it may be a site other than the active one'],
   [{ writes: "closed" }, 'changeover:writes is "closed"; it may be open or paused'],
   [{ certificateArn: "none" }, 'changeover:certificateArn is "none"; it may be the ARN of an ACM certificate'],
-  [{ kubeconfig: undefined }, "changeover:kubeconfig is missing; it may be the kubeconfig of secondary's cluster, set with pulumi config set --secret"],
+  [
+    { kubeconfig: undefined },
+    "changeover:kubeconfig is missing; it may be the kubeconfig of secondary's cluster, set with pulumi config set --secret",
+  ],
 ])("refused: %j", async (change, message) => {
   expect(await problems("secondary", change)).toBe(message);
 });
@@ -74,6 +79,18 @@ test("all that is wrong is told at once", async () => {
 
 test("a site's first database cannot become a replica: that takes a new generation", async () => {
   expect(await problems("primary", { activeSite: "secondary", epoch: "2" })).toMatch(/^changeover:generation is 1; it may be 2 or more/);
+});
+
+test.each(["primary", "secondary", "cold", "data"])("the example of production-%s holds together, its secrets set", async (part) => {
+  const file = parse(readFileSync(`Pulumi.production-${part}.yaml`, "utf8")) as { config: Record<string, string> };
+  const config = Object.fromEntries(Object.entries(file.config).map(([key, value]) => [key.replace("changeover:", ""), value]));
+  const { config: own = {}, ...options } = settings(`production-${part}`);
+  const secrets = Object.fromEntries(options.secretKeys!.map((key) => [key, own[key]!]));
+  const { result } = await record(() => (part === "data" ? readDataConfig(topology) : readSiteConfig(topology, part)), {
+    ...options,
+    config: { ...config, ...secrets },
+  });
+  expect(result.activation).toEqual({ activeSite: "primary", epoch: 1 });
 });
 
 test("the data stack needs who is active and the two passwords", async () => {

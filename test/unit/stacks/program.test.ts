@@ -26,7 +26,10 @@ const database = (site: string) => ({ database: { identifier: site, address: `${
 test("a failover of secondary: what is changed, added and taken away, completely", async () => {
   const before = await run(settings("production-secondary"));
   const after = await run(settings("production-secondary", { activeSite: "secondary", epoch: "2" }));
-  expect(after.list().filter((r) => !before.list().includes(r))).toEqual([`${SWITCH} takeover-object`, "changeover:site:TakeoverSwitch takeover"]);
+  expect(after.list().filter((r) => !before.list().includes(r))).toEqual([
+    `${SWITCH} takeover-object`,
+    "changeover:site:TakeoverSwitch takeover",
+  ]);
   expect(before.list().filter((r) => !after.list().includes(r))).toEqual([]);
   const changed = before.resources.filter((r) => JSON.stringify(after.get(r.type, r.name).inputs) !== JSON.stringify(r.inputs));
   expect([...new Set(changed.map((r) => r.type.split(":").pop()))].sort()).toEqual([
@@ -59,7 +62,9 @@ test("the active site copies its buckets once there is a site to copy to", async
 });
 
 test("home comes back as a standby of the site that took over, with a new database", async () => {
-  const recording = await run(settings("production-primary", { activeSite: "secondary", epoch: "2", generation: "2", sourceGeneration: "1" }));
+  const recording = await run(
+    settings("production-primary", { activeSite: "secondary", epoch: "2", generation: "2", sourceGeneration: "1" }),
+  );
   expect(recording.all(INSTANCE).map((r) => [r.name, r.inputs.replicateSourceDb, r.inputs.engine])).toEqual([
     ["database-instance-2", "arn:aws:rds:eu-west-1:123456789012:db:samia-tarot-production-secondary-1", undefined],
   ]);
@@ -119,7 +124,12 @@ test("a site's outputs are what the edge, the data stack and the driver read", a
     role: "standby",
     epoch: 1,
     region: "eu-west-1",
-    database: { identifier: "samia-tarot-production-secondary-1", address: "samia-tarot-production-secondary-1.rds", port: 5432, name: "service" },
+    database: {
+      identifier: "samia-tarot-production-secondary-1",
+      address: "samia-tarot-production-secondary-1.rds",
+      port: 5432,
+      name: "service",
+    },
     loadBalancer: { arn: "arn:balancer", dnsName: "production-secondary.elb", zoneId: "ZELB" },
     namespace: "samia-tarot",
     tiers: [{ tier: 0, services: ["emergency-call"] }, { tier: 1, services: ["auth", "payments"] }, { tier: 2 }, { tier: 3 }],
@@ -175,11 +185,14 @@ test("a database whose authority is known is verified", async () => {
   expect(await provider({ databaseCaFile: "/ca.pem" })).toMatchObject({ sslmode: "verify-full", sslrootcert: "/ca.pem" });
 });
 
-test.each(["production-thrid", "production", "Production-edge", "dev"])("a stack named %s is refused with what it may be", async (stack) => {
-  await expect(run({ stack })).rejects.toThrow(
-    `stack is "${stack}"; it may be <environment>-<part>, where the part is edge, primary, secondary, cold, data: production-primary`,
-  );
-});
+test.each(["production-thrid", "production", "Production-edge", "dev"])(
+  "a stack named %s is refused with what it may be",
+  async (stack) => {
+    await expect(run({ stack })).rejects.toThrow(
+      `stack is "${stack}"; it may be <environment>-<part>, where the part is edge, primary, secondary, cold, data: production-primary`,
+    );
+  },
+);
 
 test("an environment may have a topology of its own", () => {
   const root = mkdtempSync(join(tmpdir(), "changeover-topology-"));

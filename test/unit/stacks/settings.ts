@@ -8,7 +8,9 @@ export function settings(stack: string, change: Record<string, string | undefine
   const config = { activeSite: "primary", epoch: "1", certificateArn: CERTIFICATE, ...SECRETS, ...change };
   return {
     stack,
-    config: Object.fromEntries(Object.entries<string | undefined>(config).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    config: Object.fromEntries(
+      Object.entries<string | undefined>(config).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
     secretKeys: Object.keys(SECRETS),
   };
 }

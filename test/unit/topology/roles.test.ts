@@ -67,7 +67,9 @@ describe("names", () => {
 
   it("differ between environments, sites and generations", () => {
     const all = ["lab", "production"].flatMap((environment) =>
-      ["primary", "secondary"].flatMap((site) => [1, 2].map((generation) => namesFor(topology, environment).site(site).database(generation))),
+      ["primary", "secondary"].flatMap((site) =>
+        [1, 2].map((generation) => namesFor(topology, environment).site(site).database(generation)),
+      ),
     );
     expect(new Set(all).size).toBe(8);
   });

@@ -66,26 +66,59 @@ describe("a wrong topology", () => {
     ["a chain that leaves a site out", (t) => t.chain.pop(), "chain", /also cold/],
     ["a chain that begins elsewhere than at home", (t) => t.chain.reverse(), "chain.0", /home/],
     ["a cold home", (t) => (t.sites.primary.standby = "cold"), "sites.primary.standby", /warm/],
-    ["an image without a digest", (t) => (t.tiers[0].services["emergency-call"].image = "x:latest"), "tiers.0.services.emergency-call.image", /digest/],
-    ["a service twice", (t) => (t.tiers[1].services["emergency-call"] = t.tiers[0].services["emergency-call"]), "tiers.1.services.emergency-call", /once/],
+    [
+      "an image without a digest",
+      (t) => (t.tiers[0].services["emergency-call"].image = "x:latest"),
+      "tiers.0.services.emergency-call.image",
+      /digest/,
+    ],
+    [
+      "a service twice",
+      (t) => (t.tiers[1].services["emergency-call"] = t.tiers[0].services["emergency-call"]),
+      "tiers.1.services.emergency-call",
+      /once/,
+    ],
     ["tiers out of order", (t) => t.tiers.reverse(), "tiers.0.tier", /recovery order/],
     ["a tier that is back later than it may be down", (t) => (t.tiers[0].window.to = "6m"), "tiers.0.window.to", /maxDowntime/],
-    ["an autoscaler below its floor", (t) => (t.tiers[0].services["emergency-call"].replicas.max = 2), "tiers.0.services.emergency-call.replicas.max", /3/],
+    [
+      "an autoscaler below its floor",
+      (t) => (t.tiers[0].services["emergency-call"].replicas.max = 2),
+      "tiers.0.services.emergency-call.replicas.max",
+      /3/,
+    ],
     ["an RPO beyond the RTO", (t) => (t.disasters["database-failure"].rpo = "16m"), "disasters.database-failure.rpo", /RTO/],
     ["a lag alarm beyond the RPO", (t) => (t.database.maxLag = "16m"), "database.maxLag", /regional-outage/],
     ["an interval that Route 53 does not have", (t) => (t.traffic.healthInterval = "1s"), "traffic.healthInterval", /10s or 30s/],
     ["half a day of backups", (t) => (t.database.backupRetention = "12h"), "database.backupRetention", /whole days/],
-    ["a recovery site that is not there", (t) => (t.disasters["regional-outage"].recovery.site = "mars"), "disasters.regional-outage.recovery.site", /primary/],
+    [
+      "a recovery site that is not there",
+      (t) => (t.disasters["regional-outage"].recovery.site = "mars"),
+      "disasters.regional-outage.recovery.site",
+      /primary/,
+    ],
     ["a verification through no service", (t) => (t.verify.service = "tarot"), "verify.service", /emergency-call/],
   ];
   it.each(cases)("%s is named with its path and what it may be", (_, change, path, message) => {
     const problems = spoil(change);
     expect(problems.map((problem) => problem.path)).toContain(path);
-    expect(problems.filter((problem) => problem.path === path).map((problem) => problem.message).join(" ")).toMatch(message);
+    expect(
+      problems
+        .filter((problem) => problem.path === path)
+        .map((problem) => problem.message)
+        .join(" "),
+    ).toMatch(message);
   });
 
   it("says every problem at once", () => {
-    expect(spoil((t) => { t.domain = "x"; t.home = "y"; delete t.owner; }).map(({ path }) => path).sort()).toEqual(["domain", "owner"]);
+    expect(
+      spoil((t) => {
+        t.domain = "x";
+        t.home = "y";
+        delete t.owner;
+      })
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(["domain", "owner"]);
   });
 
   it("is no object at all", () => {
@@ -95,13 +128,24 @@ describe("a wrong topology", () => {
 });
 
 describe("durations", () => {
-  it.each([["350ms", 350], ["1s", 1_000], ["1.5h", 5_400_000], ["7d", 604_800_000]])("%s", (text, ms) => {
+  it.each([
+    ["350ms", 350],
+    ["1s", 1_000],
+    ["1.5h", 5_400_000],
+    ["7d", 604_800_000],
+  ])("%s", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
   it.each(["15", "m", "-1s", "1 m", "1w", ""])("%s is none", (text) => {
     expect(parseDuration(text)).toBeUndefined();
   });
-  it.each([[350, "350ms"], [4_200, "4.2s"], [60_000, "1m"], [3_900_000, "1h 5m"], [604_800_000, "7d"]])("%d ms reads %s", (ms, text) => {
+  it.each([
+    [350, "350ms"],
+    [4_200, "4.2s"],
+    [60_000, "1m"],
+    [3_900_000, "1h 5m"],
+    [604_800_000, "7d"],
+  ])("%d ms reads %s", (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
   });
 });
