@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { loadTopology } from "../stacks/topology-file";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { loadTopology, topologyFile } from "../stacks/topology-file";
 import manifest from "../package.json";
 import { BadInput } from "../topology/errors";
 import { formatDuration, parseDuration } from "../topology/duration";
@@ -95,7 +94,11 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     .option("--outage-since <time>", "when the active site was lost, ISO 8601: the replica's lag counts up to then", time)
     .option("--accept-loss <reason>", "go on although the replica is behind by more than the RPO; the reason goes into the journal")
     .option("--epoch <n>", "epoch that begins (default: the next one)", integer)
-    .option("--verify-timeout <duration>", "how long a write through the public name may take after the promotion", span, 60_000)
+    .addOption(
+      new Option("--verify-timeout <duration>", "how long a write through the public name may take after the promotion")
+        .argParser(span)
+        .default(60_000, "60s"),
+    )
     .option("--yes", "do not ask")
     .addHelpText(
       "after",
@@ -208,8 +211,7 @@ function common(command: Command): Command {
 }
 
 async function open({ environment }: Common): Promise<Environment> {
-  const own = join(ROOT, `topology.${environment}.yaml`);
-  const topology = loadTopology(existsSync(own) ? own : join(ROOT, "topology.yaml"));
+  const topology = loadTopology(topologyFile(ROOT, environment));
   return environmentOf(topology, await Workspace.open(ROOT, environment));
 }
 

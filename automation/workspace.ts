@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   CommandError,
   ConcurrentUpdateError,
@@ -12,8 +12,11 @@ import {
   type EngineEvent,
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
+import { ensure } from "../setup";
+import { driverParts } from "../setup/parts";
 import { BadInput } from "../topology/errors";
 import { Refused } from "./errors";
+import { StepList } from "./steps";
 
 /** What one resource went through, or would go through. */
 export interface Operation {
@@ -80,7 +83,8 @@ export class Workspace {
         },
       ]);
     }
-    const command = await PulumiCommand.get();
+    const tools = await ensure(driverParts, new StepList());
+    const command = await PulumiCommand.get({ root: join(dirname(tools.tool("pulumi")), "..") });
     return new Workspace(root, environment, command, await LocalWorkspace.create({ workDir: root, program, pulumiCommand: command }));
   }
 

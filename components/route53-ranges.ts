@@ -1,6 +1,8 @@
 /**
- * Address ranges of Route 53's health checkers (`ROUTE53_HEALTHCHECKS` in AWS's published `ip-ranges.json`), as of
- * 2025-01-13. Data, not a lookup: a policy must not wait for, or change with, a download in the middle of a failover.
+ * IPv4 ranges of Route 53's health checkers (`ROUTE53_HEALTHCHECKS` in AWS's published `ip-ranges.json`), written down
+ * on 2026-11-23; compare them with the published ones when this file is next touched. Data, not a lookup: a policy must
+ * not wait for, or change with, a download in the middle of a failover. IPv4 is enough: a check that is given a name
+ * asks for its IPv4 address only.
  */
 export const ROUTE53_HEALTH_CHECKERS: readonly string[] = [
   "15.177.0.0/18",

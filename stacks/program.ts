@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { BadInput } from "../topology/errors";
@@ -8,7 +7,7 @@ import type { Context } from "./context";
 import { data } from "./data";
 import { edge } from "./edge";
 import { site } from "./site";
-import { loadTopology } from "./topology-file";
+import { loadTopology, topologyFile } from "./topology-file";
 
 /** What a stack exports. */
 export type Outputs = Record<string, unknown>;
@@ -38,12 +37,6 @@ export async function program(root: string = ROOT): Promise<Outputs> {
   if (part === "edge") return edge(context);
   if (part === "data") return data(context);
   return site(context, part);
-}
-
-/** Every environment may have a topology of its own: `topology.lab.yaml`; else `topology.yaml` is everybody's. */
-export function topologyFile(root: string, environment?: string): string {
-  const own = join(root, `topology.${environment}.yaml`);
-  return environment !== undefined && existsSync(own) ? own : join(root, "topology.yaml");
 }
 
 function partsOf(topology: Topology): string[] {

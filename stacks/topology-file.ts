@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { BadInput } from "../topology/errors";
 import { parseTopology, type Topology } from "../topology/schema";
@@ -22,4 +23,10 @@ export function loadTopology(file: string): Topology {
   const result = parseTopology(raw);
   if (!result.ok) throw new BadInput(result.problems, file);
   return result.topology;
+}
+
+/** Every environment may have a topology of its own: `topology.lab.yaml`; else `topology.yaml` is everybody's. */
+export function topologyFile(root: string, environment?: string): string {
+  const own = join(root, `topology.${environment}.yaml`);
+  return environment !== undefined && existsSync(own) ? own : join(root, "topology.yaml");
 }

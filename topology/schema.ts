@@ -176,7 +176,9 @@ function crossChecks(t: Topology): Problem[] {
     if (!names.includes(value)) problems.push({ path, value, message: known });
   };
   site("home", t.home);
-  t.chain.forEach((name, i) => { site(`chain.${i}`, name); });
+  t.chain.forEach((name, i) => {
+    site(`chain.${i}`, name);
+  });
   if (new Set(t.chain).size !== t.chain.length) problems.push({ path: "chain", value: t.chain, message: "each site once" });
   for (const name of names) {
     if (!t.chain.includes(name)) problems.push({ path: "chain", value: t.chain, message: `every site, also ${name}` });

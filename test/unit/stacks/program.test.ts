@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { program, topologyFile } from "../../../stacks/program";
+import { main } from "../../../stacks/main";
+import { program } from "../../../stacks/program";
+import { topologyFile } from "../../../stacks/topology-file";
+import { BadInput } from "../../../topology/errors";
 import { record, valueOf, type RecordOptions, type Recording } from "../components/recorder";
 import { SECRET_VALUES, settings } from "./settings";
 
@@ -193,6 +196,23 @@ test.each(["production-thrid", "production", "Production-edge", "dev"])(
     );
   },
 );
+
+test("pulumi up tells a wrong input without a stack trace, and the driver is told what it can tell apart", async () => {
+  const refused = (make: () => Promise<unknown>) =>
+    record(
+      () =>
+        make().then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      { stack: "dev" },
+    );
+  const byHand = (await refused(() => main())).result;
+  const byDriver = (await refused(() => program())).result;
+  expect(pulumi.RunError.isInstance(byHand)).toBe(true);
+  expect(byDriver).toBeInstanceOf(BadInput);
+  expect((byHand as Error).message).toBe((byDriver as Error).message);
+});
 
 test("an environment may have a topology of its own", () => {
   const root = mkdtempSync(join(tmpdir(), "changeover-topology-"));
