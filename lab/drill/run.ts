@@ -22,6 +22,7 @@ import { ROOT, labFiles, labFolder } from "../folder";
 import type { LabStatus } from "../status";
 import { labShell, labUp } from "../up";
 import { describeDrill } from "./describe";
+import { reportPage } from "./report";
 import { metAll, objectivesOf, rtoOf, segmentsOf, type DrillResult, type TierResult } from "./result";
 
 export interface DrillOptions {
@@ -56,12 +57,13 @@ export async function runDrill(scenario: string, options: DrillOptions): Promise
     const out = resolve(options.out ?? `drill-${drill.startedAt.replace(/[-:]/g, "").slice(0, 15)}`);
     mkdirSync(out, { recursive: true });
     writeFileSync(join(out, "drill.json"), `${JSON.stringify(drill, null, 2)}\n`);
+    writeFileSync(join(out, "report.html"), reportPage(drill, topology));
     copyFileSync(journal, join(out, "journal.jsonl"));
     if (options.json) sayJson(drill);
     else {
       say();
       say(describeDrill(drill, topology));
-      say(`\nwritten: ${out}/drill.json, journal.jsonl`);
+      say(`\nwritten: ${out}/drill.json, report.html, journal.jsonl`);
     }
     return metAll(drill) ? EXIT.done : EXIT.objectiveMissed;
   } finally {
