@@ -7,14 +7,12 @@ import manifest from "../package.json";
 import { BadInput } from "../topology/errors";
 import { formatDuration, parseDuration } from "../topology/duration";
 import { EXIT } from "./errors";
-import { environmentOf, type Environment } from "./facts";
-import { failover, type FailoverReport } from "./failover";
+import type { Environment } from "./facts";
+import type { FailoverReport } from "./failover";
 import { Journal } from "./journal";
 import { paint, say, sayJson, table } from "./output";
-import { planChangeover, type Plan } from "./plan";
-import { describeStatus, readStatus } from "./status";
+import type { Plan } from "./plan";
 import { StepList } from "./steps";
-import { Workspace } from "./workspace";
 
 interface Common {
   environment: string;
@@ -65,6 +63,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     .option("--skip <sites>", "make no call to these sites", list, [])
     .addHelpText("after", examples("changeover status", "changeover status --json | jq .activeSite", "changeover status --skip primary"))
     .action(async (options: Common & { skip: string[] }) => {
+      const { describeStatus, readStatus } = await import("./status.js");
       const status = await readStatus(await open(options), options.skip);
       if (options.json) sayJson(status);
       else say(describeStatus(status));
@@ -76,6 +75,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     .option("--unreachable <sites>", "sites that are lost, separated by commas", list, [])
     .addHelpText("after", examples("changeover plan --to secondary", "changeover plan --to secondary --unreachable primary --json"))
     .action(async (options: Common & { to: string; unreachable: string[] }) => {
+      const { planChangeover } = await import("./plan.js");
       const env = await open(options);
       const steps = new StepList(options.json);
       steps.start("preview", "Preview the stacks involved");
@@ -136,6 +136,7 @@ async function runFailover(options: FailoverOptions): Promise<void> {
   if (!options.yes && !process.stdin.isTTY) {
     throw new BadInput([{ path: "--yes", value: undefined, message: "given where no terminal can be asked for a yes" }]);
   }
+  const { failover } = await import("./failover.js");
   const env = await open(options);
   const incident = `DR-${new Date().toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15)}-${process.pid}`;
   const journal = Journal.create(join(journalFolder(env), `${incident}.jsonl`), incident);
@@ -210,7 +211,9 @@ function common(command: Command): Command {
     .option("--json", "print JSON");
 }
 
+/** The Automation API takes a second to load: only verbs that ask for an environment wait for it. */
 async function open({ environment }: Common): Promise<Environment> {
+  const [{ environmentOf }, { Workspace }] = await Promise.all([import("./facts.js"), import("./workspace.js")]);
   const topology = loadTopology(topologyFile(ROOT, environment));
   return environmentOf(topology, await Workspace.open(ROOT, environment));
 }

@@ -92,7 +92,7 @@ function build(): Command {
   program
     .command("drill")
     .description("a changeover practised in the lab against clock and clients")
-    .argument("<scenario>", "regional-outage: eu-north-1 is lost, eu-west-1 takes over")
+    .argument("[scenario]", "regional-outage: eu-north-1 is lost, eu-west-1 takes over", "regional-outage")
     .option("--out <folder>", "where drill.json and journal.jsonl go (default: drill-<time>)")
     .addOption(new Option("--mode <mode>", "how the region is lost").choices(["stop", "blackhole"]).default("stop"))
     .option("--keep", "leave the lab up afterwards")

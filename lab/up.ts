@@ -93,11 +93,15 @@ async function refuseSecondLab(folder: string): Promise<void> {
 async function startDaemon(folder: string): Promise<void> {
   const logFile = labFiles(folder).log;
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, ["--no-warnings", "--import", "tsx", join(ROOT, "lab", "daemon.ts"), folder], {
-    cwd: ROOT,
-    detached: true,
-    stdio: ["ignore", log, log],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--no-warnings", "--import", join(ROOT, "setup", "typescript.mjs"), join(ROOT, "lab", "daemon.ts"), folder],
+    {
+      cwd: ROOT,
+      detached: true,
+      stdio: ["ignore", log, log],
+    },
+  );
   closeSync(log);
   const { pid } = child;
   if (pid === undefined) throw new Error("the lab's daemon did not start");
