@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +12,7 @@ import {
   type ConfigMap,
   type EngineEvent,
   type PulumiFn,
+  type StackSettings,
 } from "@pulumi/pulumi/automation";
 import { ensure } from "../setup";
 import { driverParts } from "../setup/parts";
@@ -99,12 +101,20 @@ export class Workspace {
 
   /** Config values in plain text, keys without `changeover:`; secrets are left out. Reads one file, starts nothing. */
   async settings(part: string): Promise<Record<string, string>> {
-    const { config = {} } = await this.local.stackSettings(this.stackName(part));
+    const { config = {} } = await this.stackSettings(part);
     const plain: Record<string, string> = {};
     for (const [key, value] of Object.entries(config)) {
       if (key.startsWith("changeover:") && typeof value !== "object") plain[key.slice("changeover:".length)] = String(value);
     }
     return plain;
+  }
+
+  private async stackSettings(part: string): Promise<StackSettings> {
+    const file = `Pulumi.${this.stackName(part)}.yaml`;
+    if (!existsSync(join(this.root, file))) {
+      throw new BadInput([{ path: file, value: undefined, message: `the config of stack ${this.stackName(part)}; is ${this.environment} the environment you mean?` }]);
+    }
+    return this.local.stackSettings(this.stackName(part));
   }
 
   /** Every config value, secrets decrypted. Keep them out of messages. */
@@ -120,7 +130,7 @@ export class Workspace {
   /** Writes plain config values, as `pulumi config set` would. */
   async configure(part: string, values: Record<string, string>): Promise<void> {
     const name = this.stackName(part);
-    const settings = await this.local.stackSettings(name);
+    const settings = await this.stackSettings(part);
     const config = { ...settings.config, ...withNamespace(values) };
     await this.local.saveStackSettings(name, { ...settings, config });
   }
@@ -177,7 +187,7 @@ export class Workspace {
     const name = this.stackName(part);
     const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
     try {
-      const settings = await this.local.stackSettings(name);
+      const settings = await this.stackSettings(part);
       const scratch = await LocalWorkspace.create({ workDir: folder, pulumiCommand: this.command });
       await scratch.saveStackSettings("scratch", { ...settings, config: { ...settings.config, ...withNamespace(values) } });
       const events = new Collector(part);

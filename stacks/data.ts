@@ -4,6 +4,7 @@ import { Accounts } from "../components/accounts";
 import { DATABASE_ADMIN } from "../topology/names";
 import { readDataConfig } from "./config";
 import { otherStack, type Context } from "./context";
+import { refuseStaleEpoch } from "./epoch";
 
 interface DatabaseOutput {
   identifier: string;
@@ -17,8 +18,9 @@ interface DatabaseOutput {
  * at another host, where replication has already brought them.
  * @throws BadInput for a config that does not hold together
  */
-export function data(context: Context): Record<string, unknown> {
+export async function data(context: Context): Promise<Record<string, unknown>> {
   const { activation, databasePassword, appPassword, databaseCaFile } = readDataConfig(context.topology);
+  await refuseStaleEpoch(context, "data", activation);
   const database = otherStack(context, activation.activeSite).requireOutput("database") as pulumi.Output<DatabaseOutput>;
 
   const writer = new postgresql.Provider("database", {

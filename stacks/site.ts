@@ -1,5 +1,5 @@
 import * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { replicaLag, serving, storageLeft } from "../components/alarm-specs";
 import { Alarms } from "../components/alarms";
 import { ARCHIVE, Backups } from "../components/backups";
@@ -17,6 +17,7 @@ import { bornAsReplica, takeoverSwitchOn } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
+import { refuseStaleEpoch } from "./epoch";
 
 const DAY = 86_400_000;
 
@@ -25,11 +26,12 @@ const DAY = 86_400_000;
  * from, the pods' environment and number, where the buckets are copied to, and the takeover switch.
  * @throws BadInput for a config that does not hold together
  */
-export function site(context: Context, name: SiteName): Record<string, unknown> {
+export async function site(context: Context, name: SiteName): Promise<Record<string, unknown>> {
   const { topology, names: all } = context;
   const definition = topology.sites[name];
   if (!definition) throw new RangeError(`no site ${name} in the topology`);
   const { activation, role, certificateArn, warm } = readSiteConfig(topology, name);
+  await refuseStaleEpoch(context, name, activation);
   const names = all.site(name);
   const { account } = topology;
   const { healthPath } = topology.traffic;
@@ -138,10 +140,10 @@ export function site(context: Context, name: SiteName): Record<string, unknown> 
     { providers: { kubernetes: cluster } },
   );
 
-  if (takeoverSwitchOn(topology, name, role)) {
-    // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
-    new TakeoverSwitch("takeover", { bucket: switchBucket, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion);
-  }
+  // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
+  const takeover = takeoverSwitchOn(topology, name, role)
+    ? new TakeoverSwitch("takeover", { bucket: switchBucket, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
+    : undefined;
 
   new Alarms(
     "alarms",
@@ -163,8 +165,17 @@ export function site(context: Context, name: SiteName): Record<string, unknown> 
     inRegion,
   );
 
+  // What the site says of itself is written last: after an update that failed on the way, it is still in the epoch before.
+  const reached = pulumi.all([
+    database.address,
+    takeover?.key,
+    ...workloads.tiers.flatMap(({ deployments }) => deployments.map(({ urn }) => urn)),
+  ]);
   return {
     ...outputs,
+    role: reached.apply(() => role),
+    activeSite: reached.apply(() => activation.activeSite),
+    epoch: reached.apply(() => activation.epoch),
     database: { identifier: database.identifier, address: database.address, port: database.port, name: definitionOfDatabase.name },
     namespace: workloads.namespace,
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
