@@ -123,6 +123,10 @@ export async function failover(env: Environment, request: FailoverRequest, journ
       });
     });
     verified.catch(() => undefined);
+    if (decision.continues && decision.database.kind === "primary") {
+      // Promoted by the run that stopped, perhaps without an answer: promoting again would be refused.
+      await workspace.refresh(to, DATABASE);
+    }
     await workspace.update(to, { onResource: progress.take, signal: updating.signal });
     progress.finish();
     journal.append({ event: "end", step: "update", detail: progress.summary() });
@@ -180,6 +184,8 @@ export async function failover(env: Environment, request: FailoverRequest, journ
     process.removeListener("SIGTERM", interrupt);
   }
 }
+
+const DATABASE = "aws:rds/instance:Instance";
 
 /** Gathers the facts and asks the guards. */
 async function assess(env: Environment, request: FailoverRequest) {
@@ -257,7 +263,7 @@ class SiteProgress {
   }
 
   readonly take = (event: ResourceEvent): void => {
-    if (event.type === "aws:rds/instance:Instance" && event.phase === "end") {
+    if (event.type === DATABASE && event.phase === "end") {
       this.promotedMs ??= this.clock();
       this.steps.done("promote");
       this.resolvePromoted();

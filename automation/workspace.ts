@@ -112,7 +112,13 @@ export class Workspace {
   private async stackSettings(part: string): Promise<StackSettings> {
     const file = `Pulumi.${this.stackName(part)}.yaml`;
     if (!existsSync(join(this.root, file))) {
-      throw new BadInput([{ path: file, value: undefined, message: `the config of stack ${this.stackName(part)}; is ${this.environment} the environment you mean?` }]);
+      throw new BadInput([
+        {
+          path: file,
+          value: undefined,
+          message: `the config of stack ${this.stackName(part)}; is ${this.environment} the environment you mean?`,
+        },
+      ]);
     }
     return this.local.stackSettings(this.stackName(part));
   }
@@ -180,6 +186,14 @@ export class Workspace {
       events,
     );
     return events.operations;
+  }
+
+  /** Reads the resources of one type anew: state then knows what an update that was cut off had done before it could write it down. */
+  async refresh(part: string, type: string): Promise<void> {
+    const target = (await this.deployment(part)).resources?.filter((resource) => resource.type === type).map(({ urn }) => urn) ?? [];
+    if (target.length === 0) return;
+    const events = new Collector(part);
+    await this.attempt(part, async () => (await this.stack(part)).refresh({ target, onEvent: events.take }), events);
   }
 
   /** What an update would do with these config values in place of the stack's; changes nothing, not even the config file. */
@@ -261,7 +275,7 @@ export class Workspace {
 
 /** The part of an exported stack that is looked at. */
 interface Checkpoint {
-  resources?: { type: string; outputs?: Record<string, unknown> }[];
+  resources?: { urn: string; type: string; outputs?: Record<string, unknown> }[];
   pending_operations?: unknown[];
 }
 

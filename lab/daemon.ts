@@ -138,6 +138,10 @@ export async function runDaemon(folder: string): Promise<void> {
       log("lab", `${region} is back`);
       return { region };
     },
+    "POST /fault": ({ region: name, ...fault }) => {
+      gateway.setFault(regionOf(name), Object.keys(fault).length > 0 ? fault : undefined);
+      return Promise.resolve({});
+    },
     "POST /replication": async ({ region: name, instance, cut }) => {
       const region = regionOf(name);
       if (cut === true) await postgres.pauseReplication(region, String(instance));

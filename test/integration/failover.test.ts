@@ -172,9 +172,20 @@ describe("a failover by the command", () => {
     for (const key of ["lost-1", "lost-2", "lost-3", "lost-4", "lost-5"]) expect(await put(key)).toBe(200);
   });
 
-  it("stops midway at a Kubernetes API that hangs, says so in the journal, and goes on when it is back", async () => {
+  it("stops at an AWS endpoint that hangs, and names it", async () => {
     const lost = await changeover(["lab", "outage", "primary"]);
     expect(lost.code).toBe(0);
+    // Longer than the plug-in waits: what it asks for is done all the same, and nobody hears of it.
+    await askLab("POST", "/fault", { region: "secondary", latencyMs: 20_000 });
+    const stopped = await changeover(["failover", "--to", "secondary", "--unreachable", "primary", "--yes"], env).finally(() =>
+      askLab("POST", "/fault", { region: "secondary" }),
+    );
+    expect(stopped.stderr).toMatch(/eu-west-1/);
+    expect(stopped.code).toBe(4);
+    await sleep(20_000);
+  });
+
+  it("stops midway at a Kubernetes API that hangs, says so in the journal, and goes on when it is back", async () => {
     const { processes } = await askLab<LabStatus>("GET", "/status");
     const api = processes.find(({ name, region }) => region === "eu-west-1" && name.includes("apiserver"));
     if (!api) throw new Error("no API server in eu-west-1");
