@@ -303,7 +303,7 @@ class SiteProgress {
       ...(tiers.length > 0 ? [`tier ${tiers.join(", ")} ready`] : []),
       ...(this.switchedMs === undefined ? [] : ["takeover switch on"]),
     ];
-    return done.length > 0 ? done.join(", ") : "nothing changed at the site";
+    return done.length > 0 ? done.join(", ") : "nothing that the site has confirmed";
   }
 
   private deployment({ phase, name }: ResourceEvent): void {

@@ -198,7 +198,6 @@ export class Workspace {
 
   /** What an update would do with these config values in place of the stack's; changes nothing, not even the config file. */
   async preview(part: string, values: Record<string, string> = {}, options: Pick<UpdateOptions, "signal"> = {}): Promise<Operation[]> {
-    const name = this.stackName(part);
     const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
     try {
       const settings = await this.stackSettings(part);

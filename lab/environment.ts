@@ -23,6 +23,8 @@ export function labEnvironment(
     AWS_ACCESS_KEY_ID: "lab",
     AWS_SECRET_ACCESS_KEY: "lab",
     AWS_REGION: home?.region ?? "us-east-1",
+    // The CLI reads this one.
+    AWS_DEFAULT_REGION: home?.region ?? "us-east-1",
     // What is not imported from the caller's own configuration cannot reach a real account.
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",

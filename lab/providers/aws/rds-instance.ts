@@ -285,7 +285,10 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
   },
   async read(aws, _id, inputs, outputs) {
     const found = await describe(aws, outputs.identifier ?? inputs.identifier ?? "");
-    return found === undefined ? undefined : { outputs: { ...state(found), ...withoutUndefined(inputs) } };
+    if (found === undefined) return undefined;
+    // Promoted behind the program's back, or by an update that never heard the answer: then it has no source any more.
+    const gone = found.ReadReplicaSourceDBInstanceIdentifier ? {} : { replicateSourceDb: undefined };
+    return { outputs: { ...state(found), ...withoutUndefined(inputs), ...gone }, inputs: { ...inputs, ...gone } };
   },
 };
 
