@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, type Stats } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { changeoverHome } from "./home.mjs";
 import type { Made, Part, WayName } from "./part";
@@ -36,7 +36,7 @@ export function readMade(part: Part, home = changeoverHome()): MadePart | undefi
   const tools: Record<string, string> = {};
   for (const [name, tool] of Object.entries(stored.tools)) {
     const path = resolve(folder, tool.path);
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = seen(path);
     if (stat?.size !== tool.size || stat.mtimeMs !== tool.mtimeMs) return undefined;
     tools[name] = path;
   }
@@ -70,4 +70,13 @@ export function writeMade(part: Part, way: WayName, made: Made, home = changeove
   writeFileSync(`${file}.new`, `${JSON.stringify(stored, null, 2)}\n`);
   renameSync(`${file}.new`, file);
   return result;
+}
+
+/** `undefined` for a file that is gone, and for one that this user may not look at: another user may have found it first. */
+function seen(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
