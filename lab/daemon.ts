@@ -12,6 +12,7 @@ import { healthStatus } from "./gateway/mends/health-status";
 import { targetHealth } from "./gateway/mends/target-health";
 import { rdsMend } from "./gateway/rds";
 import { createCluster } from "./kubernetes";
+import { memoryOf } from "./memory";
 import { createMoto } from "./moto";
 import type { AwsChange, LabContext, LabPart, OutageMode } from "./part";
 import { createPostgres } from "./postgres";
@@ -107,6 +108,7 @@ export async function runDaemon(folder: string): Promise<void> {
       Promise.resolve({
         ...identity,
         plugins: description.plugins,
+        memoryBytes: memoryOf([process.pid, ...lab.processes.list().map(({ pid }) => pid)]),
         regions: Object.entries(topology.sites).map(([site, { region }]) => ({ site, region, outage: lost.get(region) ?? null })),
         processes: lab.processes.list().map(({ spec, pid }) => ({ name: spec.name, region: spec.region ?? null, pid })),
         parts: Object.fromEntries(all.map((part) => [part.name, part.status?.() ?? null])),

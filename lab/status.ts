@@ -5,6 +5,8 @@ import type { OutageMode } from "./part";
 /** Answer of the lab's `/status`. */
 export interface LabStatus extends LabIdentity {
   plugins: Record<string, string>;
+  /** Of all processes together, shared pages counted once. */
+  memoryBytes: number;
   regions: { site: string; region: string; outage: { mode: OutageMode; at: string } | null }[];
   processes: { name: string; region: string | null; pid: number }[];
   parts: Record<string, unknown>;
@@ -19,7 +21,7 @@ export function describeLab(status: LabStatus): string {
   ]);
   const plugins = Object.entries(status.plugins).map(([name, origin]) => `${name} ${origin}`);
   return [
-    `lab in ${status.folder}, up since ${status.startedAt}; plugins: ${plugins.join(", ")}`,
+    `lab in ${status.folder}, up since ${status.startedAt}, ${(status.memoryBytes / 2 ** 30).toFixed(1)} GiB of memory; plugins: ${plugins.join(", ")}`,
     "",
     table(["SITE", "REGION", "STATE", "PROCESSES"], rows),
     "",

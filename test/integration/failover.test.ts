@@ -86,6 +86,12 @@ describe("a failover by the command", () => {
     for (const { ready, wanted } of status.sites.slice(0, 2).flatMap(({ tiers }) => tiers)) expect(ready).toBe(wanted);
   });
 
+  it("the lab has every pod running in less than 4 GiB", async () => {
+    const { memoryBytes } = await askLab<LabStatus>("GET", "/status");
+    expect(memoryBytes).toBeGreaterThan(2 ** 29);
+    expect(memoryBytes).toBeLessThan(4 * 2 ** 30);
+  });
+
   it("a second lab is refused", async () => {
     const own = await changeover(["lab", "up"]);
     expect([own.code, own.stderr]).toEqual([3, expect.stringMatching(/up already/)]);
