@@ -98,8 +98,9 @@ export async function failover(env: Environment, request: FailoverRequest, journ
   const interrupt = (): void => {
     updating.abort();
   };
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
   try {
     journal.append({ event: "begin", step: "update", detail: { stack: workspace.stackName(to), activeSite: to, epoch } });
     await workspace.configure(to, { activeSite: to, epoch: String(epoch) });

@@ -34,6 +34,14 @@ function build(): Command {
     .description("bring the sites up and deploy every stack")
     .option("--json", "print JSON")
     .action(async ({ json }: { json?: boolean }) => {
+      const interrupt = (): void => {
+        process.stderr.write("interrupted: the lab is taken down\n");
+        void labDown(labFolder(), ROOT)
+          .catch(complain)
+          .finally(() => process.exit(130));
+      };
+      process.on("SIGINT", interrupt);
+      process.on("SIGTERM", interrupt);
       await labUp({ quiet: json === true });
       const status = await askLab<LabStatus>("GET", "/status");
       if (json) sayJson(status);

@@ -49,8 +49,8 @@ export async function runDrill(scenario: string, options: DrillOptions): Promise
       new Stopped("the drill was interrupted", mine ? "the lab was taken down" : "the lab is still up: changeover lab down"),
     );
   };
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
   try {
     if (mine) await labUp({ quiet: options.json === true });
     const { drill, topology, journal } = await regionalOutage(folder, options, interrupted.signal);
