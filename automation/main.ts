@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { changeoverHome } from "../setup/home.mjs";
 import { loadTopology, topologyFile } from "../stacks/topology-file";
 import manifest from "../package.json";
 import { BadInput } from "../topology/errors";
@@ -220,8 +220,7 @@ async function open({ environment }: Common): Promise<Environment> {
 
 /** Journals live outside the checkout, so that a changeover leaves it clean. */
 function journalFolder(env: Environment): string {
-  const home = process.env["CHANGEOVER_HOME"] ?? join(homedir(), ".changeover");
-  return process.env["CHANGEOVER_JOURNALS"] ?? join(home, "journals", env.workspace.environment);
+  return process.env["CHANGEOVER_JOURNALS"] ?? join(changeoverHome(), "journals", env.workspace.environment);
 }
 
 async function ask(question: string): Promise<boolean> {

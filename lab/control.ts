@@ -64,3 +64,12 @@ export async function runningLab(): Promise<LabIdentity | undefined> {
     return undefined;
   }
 }
+
+/** Calls to the control planes of a lost region since it was lost: its AWS endpoint and its Kubernetes API. */
+export async function callsTo(region: string): Promise<number> {
+  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>(
+    "GET",
+    "/counts",
+  );
+  return (counts.aws[region]?.outage?.total ?? 0) + (counts.kubernetes[region] ?? 0);
+}

@@ -2,7 +2,7 @@ import { delimiter, dirname } from "node:path";
 import type { CertificateAuthority } from "./certificates";
 import type { LabDescription } from "./daemon";
 import { labFiles } from "./folder";
-import { url, world as worldOf, type World } from "./world";
+import { boundPort, url, world as worldOf, type World } from "./world";
 
 /** What `aws`, `kubectl`, `psql`, `pulumi` and the driver need to be pointed at the lab. */
 export function labEnvironment(
@@ -17,7 +17,7 @@ export function labEnvironment(
   return {
     CHANGEOVER_ENVIRONMENT: "lab",
     CHANGEOVER_RESOLVER: `${world.dns.host}:${world.dns.port}`,
-    CHANGEOVER_PORT: String(world.privileged ? 443 : 10_443),
+    CHANGEOVER_PORT: String(boundPort(world.privileged, 443)),
     CHANGEOVER_JOURNALS: files.journals,
     AWS_ENDPOINT_URL: url(world.aws),
     AWS_ACCESS_KEY_ID: "lab",

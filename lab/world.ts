@@ -14,7 +14,12 @@ const REGION_OCTET: Record<string, number> = { "eu-north-1": 10, "eu-west-1": 20
 export const REGIONS = Object.keys(REGION_OCTET);
 
 /** Ports below 1024 need a privilege on most machines; without it the lab shifts them all by this much. */
-export const UNPRIVILEGED_SHIFT = 10_000;
+const UNPRIVILEGED_SHIFT = 10_000;
+
+/** Where the lab listens for what stands behind a port elsewhere. */
+export function boundPort(privileged: boolean, port: number): number {
+  return privileged || port >= 1_024 ? port : port + UNPRIVILEGED_SHIFT;
+}
 
 export interface World {
   /** Whether ports below 1024 could be bound. */
@@ -48,7 +53,7 @@ export interface RegionWorld {
 }
 
 export function world(privileged: boolean): World {
-  const low = (port: number): number => (privileged ? port : port + UNPRIVILEGED_SHIFT);
+  const low = (port: number): number => boundPort(privileged, port);
   return {
     privileged,
     control: { host: "127.40.0.1", port: 4500 },

@@ -2,7 +2,7 @@ import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balan
 import type { Certificate } from "../certificates";
 import { Refresh } from "../dns/refresh";
 import type { AwsChange, LabContext, OutageMode } from "../part";
-import { UNPRIVILEGED_SHIFT, url, type Endpoint } from "../world";
+import { boundPort, url, type Endpoint } from "../world";
 import { Front } from "./front";
 import { proxy } from "./proxy";
 import { readBalancers, readTargets, type Balancer, type Listener, type TargetGroup } from "./read";
@@ -196,7 +196,7 @@ export class RegionBalancers {
     const address = this.addressOf(balancer.dnsName);
     if (address === undefined) return;
     const { privileged } = this.lab.world;
-    const port = privileged || listener.port >= 1024 ? listener.port : listener.port + UNPRIVILEGED_SHIFT;
+    const port = boundPort(privileged, listener.port);
     const handle = proxy(
       () => this.fronts.get(listener.arn)?.listener ?? listener,
       (group) => this.targets.get(group)?.next(),

@@ -1,6 +1,6 @@
 import { Route53Client } from "@aws-sdk/client-route-53";
 import type { AwsChange, LabContext, LabPart } from "../part";
-import { UNPRIVILEGED_SHIFT, url, type Endpoint } from "../world";
+import { boundPort, url, type Endpoint } from "../world";
 import { answer, type Answer, type Facts } from "./answer";
 import { Prober, type CheckHealth, type Transition } from "./prober";
 import { readRoute53 } from "./read";
@@ -50,7 +50,7 @@ export function createDns(lab: LabContext, balancers: BalancerDirectory): LabPar
 
   const prober = new Prober({
     resolve: (name) => resolve(name).records.find((record) => record.type === "A")?.value,
-    port: (port) => (lab.world.privileged || port >= 1024 ? port : port + UNPRIVILEGED_SHIFT),
+    port: (port) => boundPort(lab.world.privileged, port),
     changed: (transition) => {
       lab.log("dns", `health check ${transition.check} is ${transition.to}: ${transition.reason}`);
     },

@@ -2,7 +2,7 @@ import { paint, table } from "../../automation/output";
 import { formatDuration } from "../../topology/duration";
 import { estimateFailover } from "../../topology/estimate";
 import type { Topology } from "../../topology/schema";
-import { segmentBudgets, type DrillResult } from "./result";
+import { phaseTimes, type DrillResult } from "./result";
 
 /** The drill as a person reads it. */
 export function describeDrill(drill: DrillResult, topology: Topology): string {
@@ -12,16 +12,13 @@ export function describeDrill(drill: DrillResult, topology: Topology): string {
       `${paint.bold(`${changeover.kind} ${changeover.from} → ${changeover.to}`)}, epoch ${changeover.epoch}: verified ${formatDuration(changeover.rtoMs)} after the outage, ${formatDuration(changeover.commandMs)} after the command`,
       table(
         ["PHASE OF THE RUNBOOK", "SEGMENTS", "TOOK", "BUDGET", ""],
-        segmentBudgets(topology).map(({ phase, budgetMs, segments }) => {
-          const tookMs = segments.reduce((sum, name) => sum + changeover.segmentsMs[name], 0);
-          return [
-            phase,
-            segments.map((name) => `${name} ${formatDuration(changeover.segmentsMs[name])}`).join(", "),
-            formatDuration(tookMs),
-            formatDuration(budgetMs),
-            verdict(tookMs <= budgetMs),
-          ];
-        }),
+        phaseTimes(topology, changeover.segmentsMs).map(({ phase, budgetMs, segments, tookMs }) => [
+          phase,
+          segments.map((name) => `${name} ${formatDuration(changeover.segmentsMs[name])}`).join(", "),
+          formatDuration(tookMs),
+          formatDuration(budgetMs),
+          verdict(tookMs <= budgetMs),
+        ]),
       ),
     );
   }

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../topology/duration";
 import type { Topology } from "../../topology/schema";
-import { segmentBudgets, type Changeover, type DrillResult, type Segments } from "./result";
+import { metAll, phaseTimes, type Changeover, type DrillResult, type Segments } from "./result";
 
 const COLOURS: Record<keyof Segments, string> = {
   detect: "#b5532a",
@@ -14,7 +14,7 @@ const COLOURS: Record<keyof Segments, string> = {
 
 /** The drill on one page, for those who were not there: no script, nothing loaded from elsewhere. */
 export function reportPage(drill: DrillResult, topology: Topology): string {
-  const met = [...drill.tiers, ...drill.objectives].every((item) => item.met);
+  const met = metAll(drill);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -66,11 +66,11 @@ function changeoverBlock(changeover: Changeover, topology: Topology): string {
 <div class="bar">${segments.map(([name, ms]) => `<div style="flex:${Math.max(ms, 0)} 0 0;background:${COLOURS[name]}" title="${name} ${formatDuration(ms)}"></div>`).join("")}</div>
 <p class="key">${segments.map(([name, ms]) => `<span><i style="background:${COLOURS[name]}"></i>${name} ${formatDuration(ms)}</span>`).join("")}</p>
 <table><tr><th>phase of the runbook</th><th class="n">took</th><th class="n">budget</th><th></th></tr>
-${segmentBudgets(topology)
-  .map(({ phase, budgetMs, segments: names }) => {
-    const tookMs = names.reduce((sum, name) => sum + changeover.segmentsMs[name], 0);
-    return `<tr><td>${phase}</td><td class="n">${formatDuration(tookMs)}</td><td class="n">${formatDuration(budgetMs)}</td>${verdict(tookMs <= budgetMs)}</tr>`;
-  })
+${phaseTimes(topology, changeover.segmentsMs)
+  .map(
+    ({ phase, budgetMs, tookMs }) =>
+      `<tr><td>${phase}</td><td class="n">${formatDuration(tookMs)}</td><td class="n">${formatDuration(budgetMs)}</td>${verdict(tookMs <= budgetMs)}</tr>`,
+  )
   .join("\n")}
 </table>`;
 }

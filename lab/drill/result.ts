@@ -78,6 +78,11 @@ export function segmentBudgets({ phases }: Topology): { phase: string; budgetMs:
   ];
 }
 
+/** What each phase of the runbook took, beside its budget. */
+export function phaseTimes(topology: Topology, segmentsMs: Segments) {
+  return segmentBudgets(topology).map((phase) => ({ ...phase, tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0) }));
+}
+
 /** RTO and RPO of a regional outage, held against what was measured. */
 export function objectivesOf(topology: Topology, rtoMs: number, oldestLostAgeMs: number): Objective[] {
   const { rto, rpo } = topology.disasters["regional-outage"];

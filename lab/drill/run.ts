@@ -15,7 +15,7 @@ import type { Topology } from "../../topology/schema";
 import { account, readRows, type Account } from "../clients/account";
 import { readLedger } from "../clients/ledger";
 import { clientEnvironment } from "../clients/settings";
-import { askLab, runningLab } from "../control";
+import { askLab, callsTo, runningLab } from "../control";
 import type { LabDescription } from "../daemon";
 import { labDown } from "../down";
 import { ROOT, labFiles, labFolder } from "../folder";
@@ -244,14 +244,6 @@ function tierResults(topology: Topology, counted: Account, outageAt: number): Ti
     const readyMs = back === undefined ? null : back - outageAt;
     return { tier, readyMs, budgetMs: maxDowntime, met: readyMs !== null && readyMs <= maxDowntime };
   });
-}
-
-async function callsTo(region: string): Promise<number> {
-  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>(
-    "GET",
-    "/counts",
-  );
-  return (counts.aws[region]?.outage?.total ?? 0) + (counts.kubernetes[region] ?? 0);
 }
 
 /** What a failover may not leave: locks and pending operations in the state, processes of the lost region. */

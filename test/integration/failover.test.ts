@@ -7,7 +7,7 @@ import type { FailoverReport } from "../../automation/failover";
 import { readJournal } from "../../automation/journal";
 import type { Plan } from "../../automation/plan";
 import type { Status } from "../../automation/status";
-import { askLab, runningLab } from "../../lab/control";
+import { askLab, callsTo, runningLab } from "../../lab/control";
 import { labFolder } from "../../lab/folder";
 import type { DrillResult } from "../../lab/drill/result";
 import type { LabStatus } from "../../lab/status";
@@ -50,14 +50,6 @@ async function http(method: string, path: string): Promise<number> {
     `${APP}:${port}${path}`,
   ]);
   return Number(stdout);
-}
-
-async function callsTo(region: string): Promise<number> {
-  const counts = await askLab<{ aws: Record<string, { outage?: { total: number } }>; kubernetes: Record<string, number> }>(
-    "GET",
-    "/counts",
-  );
-  return (counts.aws[region]?.outage?.total ?? 0) + (counts.kubernetes[region] ?? 0);
 }
 
 afterAll(async () => {
