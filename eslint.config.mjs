@@ -16,6 +16,10 @@ const PULUMI = ["^@pulumi/", "Decisions know no Pulumi: the domain is plain data
 const IO = ["^node:(?!(assert|crypto|path|util)$)", "Decisions do no I/O."];
 const SYSTEMS = ["^(@aws-sdk/|@kubernetes/|pg$|undici$)", "Decisions talk to no system."];
 const AUTOMATION = [folder("automation|setup"), "Components and stacks are run by the driver; they do not know it."];
+const APART = [
+  folder("automation|setup|stacks|components|policies"),
+  "The guard runs by itself: what it has to know, its environment says.",
+];
 
 export default defineConfig(
   globalIgnores(["node_modules/", ".lab/", "drill-*/", "coverage/"]),
@@ -55,6 +59,8 @@ export default defineConfig(
   },
   { files: ["stacks/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
   { files: ["policies/**/*.ts"], rules: border(LAB, AUTOMATION, SYSTEMS) },
+  { files: ["guard/**/*.ts"], rules: border(LAB, PULUMI, APART) },
+  { files: ["guard/decide.ts"], rules: border(LAB, PULUMI, APART, IO, SYSTEMS) },
   { files: ["automation/**/*.ts", "setup/**/*.ts", "*.ts"], rules: border(LAB) },
   {
     files: ["setup/**/*.ts"],

@@ -1,5 +1,5 @@
 import { DATABASE_ADMIN, namesFor, type Names } from "../topology/names";
-import { roleOf, type Activation } from "../topology/roles";
+import { roleOf, type Activation, type Standing } from "../topology/roles";
 import type { SiteName, Topology } from "../topology/schema";
 import { probeDatabase, type DatabaseState } from "./probes/database";
 import type { Workspace } from "./workspace";
@@ -7,8 +7,8 @@ import type { Workspace } from "./workspace";
 /** What a site's stack says of itself, from the state backend. */
 export interface SiteFacts {
   site: SiteName;
-  /** Activation that the site was last updated to; `undefined` where it was never deployed. */
-  activation?: Activation | undefined;
+  /** Activation and databases that the site was last updated to; `undefined` where it was never deployed. */
+  activation?: Standing | undefined;
   database?: { identifier: string; address: string; port: number; name: string } | undefined;
   loadBalancer?: { dnsName: string } | undefined;
 }
@@ -29,9 +29,14 @@ export async function siteFacts({ topology, workspace }: Environment): Promise<S
     Object.keys(topology.sites).map(async (site) => {
       const outputs = await workspace.outputs(site);
       const own = { activeSite: outputs["activeSite"], epoch: outputs["epoch"] };
+      const left = (outputs["retained"] ?? []) as { generation: number }[];
+      const databases = {
+        ...(typeof outputs["generation"] === "number" && { generation: outputs["generation"] }),
+        retained: left.map(({ generation }) => generation),
+      };
       return {
         site,
-        activation: typeof own.activeSite === "string" ? { activeSite: own.activeSite, epoch: Number(own.epoch) } : undefined,
+        activation: typeof own.activeSite === "string" ? { activeSite: own.activeSite, epoch: Number(own.epoch), ...databases } : undefined,
         database: outputs["database"] as SiteFacts["database"],
         loadBalancer: outputs["loadBalancer"] as SiteFacts["loadBalancer"],
       };

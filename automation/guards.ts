@@ -24,11 +24,13 @@ export interface FailoverFacts {
   database: DatabaseState;
   /** RPO of the disaster, in milliseconds. */
   rpoMs: number;
-  /** When the active site was lost, where the operator said so; else lag counts up to now. */
+  /**
+   * When the active site was lost, by the operator's wall clock, where the operator said so; else lag counts up to now.
+   * It is compared with commit times of the database and is only as right as the operator's clock agrees with it.
+   */
   outageSince?: Date | undefined;
   /** The operator's reason to accept more loss than the RPO. */
   acceptLoss?: string | undefined;
-  now: Date;
 }
 
 export type Guard = (facts: FailoverFacts) => Objection | undefined;
@@ -55,14 +57,6 @@ const targetReachable: Guard = ({ to, unreachable }) =>
     ? { reason: `${to} is both the target and named unreachable`, satisfy: "name only lost sites in --unreachable" }
     : undefined;
 
-const activeGivenUp: Guard = ({ current, unreachable }) =>
-  unreachable.includes(current.activeSite)
-    ? undefined
-    : {
-        reason: `${current.activeSite} is active and was not named unreachable: with two writers each would accept what the other never sees`,
-        satisfy: `if ${current.activeSite} is lost, add --unreachable ${current.activeSite}`,
-      };
-
 const epochAhead: Guard = ({ epoch, current }) =>
   epoch > current.epoch
     ? undefined
@@ -83,9 +77,9 @@ const databaseIsReplica: Guard = ({ to, database, continues }) => {
   return { reason: `${to}'s database does not answer: ${database.reason}`, satisfy: `bring it back, or fail over to another site` };
 };
 
-const withinRpo: Guard = ({ to, database, rpoMs, outageSince, acceptLoss, now }) => {
+const withinRpo: Guard = ({ to, database, rpoMs, outageSince, acceptLoss }) => {
   if (database.kind !== "replica" || acceptLoss !== undefined) return undefined;
-  const lagMs = lagAt(database, outageSince ?? now, now);
+  const lagMs = lagAt(database, outageSince);
   if (lagMs === undefined || lagMs <= rpoMs) return undefined;
   return {
     reason: `${to}'s replica is ${formatDuration(lagMs)} behind, beyond the RPO of ${formatDuration(rpoMs)}; writes of that time would be lost`,
@@ -93,12 +87,16 @@ const withinRpo: Guard = ({ to, database, rpoMs, outageSince, acceptLoss, now })
   };
 };
 
-/** How far the replica was behind at a moment; `undefined` where nothing was ever replayed, which an empty database does. */
-function lagAt(database: Extract<DatabaseState, { kind: "replica" }>, moment: Date, now: Date): number | undefined {
-  if (database.streaming && database.caughtUp) return 0;
-  if (!database.lastReplayAt) return undefined;
-  const reference = moment < now ? moment : now;
-  return Math.max(0, reference.getTime() - database.lastReplayAt.getTime());
+/**
+ * How far the replica was behind when its source was lost, or is now; `undefined` where nothing was ever replayed, which
+ * an empty database does. Now is what the replica's clock says: the driver's may be wrong.
+ */
+function lagAt(database: Extract<DatabaseState, { kind: "replica" }>, outageSince: Date | undefined): number | undefined {
+  const { streaming, caughtUp, lastReplayAt, nowAt } = database;
+  if (streaming && caughtUp) return 0;
+  if (!lastReplayAt) return undefined;
+  const until = outageSince && outageSince < nowAt ? outageSince : nowAt;
+  return Math.max(0, until.getTime() - lastReplayAt.getTime());
 }
 
 /** The guards of an unplanned failover, in the order in which an operator would want to hear of them. */
@@ -106,7 +104,6 @@ export const failoverGuards: { name: string; guard: Guard }[] = [
   { name: "the target is not active", guard: notActive },
   { name: "the target is not dormant", guard: notDormant },
   { name: "the target is not lost", guard: targetReachable },
-  { name: "the active site is given up", guard: activeGivenUp },
   { name: "the epoch is ahead", guard: epochAhead },
   { name: "the target's database is a replica", guard: databaseIsReplica },
   { name: "the replica is within the RPO", guard: withinRpo },

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import { formatDuration } from "../topology/duration";
 import type { Activation } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { BadInput } from "../topology/errors";
 import { estimateFailover } from "../topology/estimate";
 import { Refused } from "./errors";
 import { latestActivation, siteFacts, type Environment } from "./facts";
+import { paint, table } from "./output";
 import type { Operation } from "./workspace";
 
 /** Where a call goes: to data (objects, rows), or to the control plane of a region that survives or is lost. */
@@ -41,7 +43,7 @@ const DATA_PLANE = ["aws:s3/bucketObjectv2:BucketObjectv2"];
  * @throws Refused where the plan would replace or delete what holds data
  */
 export async function planChangeover(env: Environment, to: SiteName, unreachable: SiteName[]): Promise<Plan> {
-  const { topology, workspace } = env;
+  const { topology } = env;
   const sites = Object.keys(topology.sites);
   for (const [flag, site] of [["--to", to], ...unreachable.map((name) => ["--unreachable", name])] as [string, string][]) {
     if (!sites.includes(site)) throw new BadInput([{ path: flag, value: site, message: `a site of the topology: ${sites.join(", ")}` }]);
@@ -55,17 +57,11 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
   }
   const next: Activation = { activeSite: to, epoch: current.epoch + 1 };
   const values = { activeSite: to, epoch: String(next.epoch) };
-  const found = (await Promise.all([to, "data"].map((part) => workspace.preview(part, values)))).flat();
-  const operations = found
-    .filter(({ op }) => op !== "same" && op !== "read")
-    .map((operation) => ({ ...operation, stack: workspace.stackName(operation.part), plane: planeOf(operation, unreachable) }));
-  const wrong = operations.filter(({ type, op }) => STATEFUL.includes(type) && /replace|delete/.test(op));
-  if (wrong.length > 0) {
-    throw new Refused(
-      `the changeover would ${wrong.map(({ op, urn }) => `${op} ${urn}`).join(", ")}`,
-      "a failover never replaces or deletes what holds data: look at the last change of the program or the topology",
-    );
-  }
+  const { operations, unchanged } = await plannedOperations(
+    env,
+    [to, "data"].map((part) => [part, values]),
+    unreachable,
+  );
   const { rtoMs, rpoMs } = estimateFailover(topology);
   return {
     from: current.activeSite,
@@ -76,9 +72,55 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
       .update(JSON.stringify([topology, values, operations]))
       .digest("hex"),
     operations,
-    unchanged: found.length - operations.length,
+    unchanged,
     predicted: { rtoMs, rpoMs },
   };
+}
+
+/**
+ * Previews stacks with config values in place of theirs.
+ * @throws Refused where one would replace or delete what holds data
+ */
+export async function plannedOperations(
+  { workspace }: Environment,
+  changes: [part: string, values: Record<string, string | undefined>][],
+  unreachable: SiteName[],
+): Promise<Pick<Plan, "operations" | "unchanged">> {
+  const found = (await Promise.all(changes.map(([part, values]) => workspace.preview(part, values)))).flat();
+  const operations = found
+    .filter(({ op }) => op !== "same" && op !== "read")
+    .map((operation) => ({ ...operation, stack: workspace.stackName(operation.part), plane: planeOf(operation, unreachable) }));
+  const wrong = operations.filter(({ type, op }) => STATEFUL.includes(type) && /replace|delete/.test(op));
+  if (wrong.length > 0) {
+    throw new Refused(
+      `the changeover would ${wrong.map(({ op, urn }) => `${op} ${urn}`).join(", ")}`,
+      "a failover never replaces or deletes what holds data: look at the last change of the program or the topology",
+    );
+  }
+  return { operations, unchanged: found.length - operations.length };
+}
+
+/** The plan as an operator reads it. */
+export function describePlan(plan: Plan): string {
+  return [
+    `${plan.from} → ${plan.to}, epoch ${plan.epoch}: ${plan.operations.length} operations, ${plan.unchanged} resources stay as they are; nothing was changed`,
+    "",
+    describeOperations(plan.operations),
+    "",
+    `predicted on AWS: RTO ${formatDuration(plan.predicted.rtoMs)} after the decision, RPO ${formatDuration(plan.predicted.rpoMs)}; plan ${plan.hash.slice(0, 12)}`,
+  ].join("\n");
+}
+
+export function describeOperations(operations: PlannedOperation[]): string {
+  const rows = operations.map(({ stack, op, plane, type, urn, changes }) => [
+    stack,
+    op === "replace" || op === "delete" ? paint.red(op) : op,
+    plane === "lost" ? paint.red(plane) : plane,
+    type.split(":").at(-1) ?? type,
+    urn.slice(urn.lastIndexOf("::") + 2),
+    changes.join(", "),
+  ]);
+  return table(["STACK", "OPERATION", "PLANE", "TYPE", "NAME", "CHANGES"], rows);
 }
 
 function planeOf({ part, type }: Operation, unreachable: SiteName[]): Plane {

@@ -1,4 +1,6 @@
 import { formatDuration } from "../topology/duration";
+import { openIncident } from "./changeover/incidents";
+import type { Kind, State } from "./changeover/table";
 import type { Role } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { databaseState, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "./facts";
@@ -22,6 +24,8 @@ export interface SiteStatus {
   epoch: number | null;
   database: DatabaseState["kind"] | "none";
   databaseDetail?: string;
+  /** Whether its database takes writes, by the mark of guards and drivers; `null` where that is not known. */
+  writes: "open" | "paused" | "fenced" | null;
   /** How far its replica is behind, in milliseconds; `null` where it has none. */
   lagMs: number | null;
   /** Whether the public name leads here now. */
@@ -38,6 +42,8 @@ export interface Status {
   epoch: number;
   /** Addresses that the public name has now. */
   public: { name: string; addresses: string[] };
+  /** A changeover that is under way, or was left midway, as far as this machine's journals tell. */
+  changeover: { incident: string; kind: Kind; state: State; running: boolean } | null;
   sites: SiteStatus[];
 }
 
@@ -54,12 +60,14 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
     facts.map(async (site): Promise<SiteStatus> => {
       const role = roleIn(topology, site, current);
       const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null };
-      if (role === "dormant") return { ...base, database: "none", lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
+      if (role === "dormant")
+        return { ...base, database: "none", writes: null, lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
       if (skip.includes(site.site)) {
         return {
           ...base,
           database: "unreachable",
           databaseDetail: "not asked",
+          writes: null,
           lagMs: null,
           traffic: await serves(env, site, addresses),
           tiers: [],
@@ -75,18 +83,21 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
         ...base,
         database: database.kind,
         ...(database.kind === "unreachable" ? { databaseDetail: database.reason } : {}),
+        writes: database.kind === "unreachable" ? null : (database.writes?.state ?? null),
         lagMs: database.kind === "replica" ? Math.round(database.lagMs) : null,
         traffic,
         ...(typeof workloads === "string" ? { tiers: [], workloadsDetail: workloads } : { tiers: workloads }),
       };
     }),
   );
+  const open = openIncident(workspace.environment);
   return {
     environment: workspace.environment,
     service: topology.service,
     activeSite: current.activeSite,
     epoch: current.epoch,
     public: { name: names.app, addresses },
+    changeover: open ? { incident: open.id, kind: open.opening.kind, state: open.state, running: open.running } : null,
     sites,
   };
 }
@@ -121,6 +132,7 @@ export function describeStatus(status: Status): string {
     site.region,
     site.epoch === null ? "-" : String(site.epoch),
     site.database === "unreachable" ? paint.red("unreachable") : site.database,
+    site.database !== "primary" || site.writes === null ? "-" : site.writes === "open" ? paint.green("open") : paint.red(site.writes),
     site.lagMs === null ? "-" : formatDuration(site.lagMs),
     site.traffic ? paint.green("here") : "-",
     site.tiers.length === 0 ? (site.role === "dormant" ? "-" : paint.red("unknown")) : site.tiers.map((t) => tierText(t)).join(" "),
@@ -132,9 +144,15 @@ export function describeStatus(status: Status): string {
   return [
     `${status.service} (${status.environment}): ${paint.bold(status.activeSite)} is active, epoch ${status.epoch}; ${status.public.name} is ${status.public.addresses.join(", ") || "not resolved"}`,
     "",
-    table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
+    table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "WRITES", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
+    ...(status.changeover ? ["", describeChangeover(status.changeover)] : []),
     ...(notes.length > 0 ? ["", ...notes.map((note) => paint.dim(note))] : []),
   ].join("\n");
+}
+
+function describeChangeover({ incident, kind, state, running }: NonNullable<Status["changeover"]>): string {
+  const text = `${incident}: a ${kind}, ${state}`;
+  return running ? paint.yellow(`${text}, is under way`) : paint.red(`${text}, was left midway: changeover resume`);
 }
 
 function tierText({ tier, ready, wanted }: TierStatus): string {

@@ -58,6 +58,14 @@ export class StepList {
     if (step) step.note = note;
   }
 
+  /** A line that stays, above the list or between its lines. */
+  warn(message: string): void {
+    if (this.live && this.drawn > 0) process.stderr.write(`\u001b[${this.drawn}A\u001b[J`);
+    process.stderr.write(`${pc.yellow("warning:")} ${message}\n`);
+    this.drawn = 0;
+    if (this.live) this.draw();
+  }
+
   /** Ends the drawing; steps that still run are shown as failed where `failed` says so. */
   close(failed = false): void {
     clearInterval(this.timer);

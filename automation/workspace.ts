@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import {
   CommandError,
   ConcurrentUpdateError,
@@ -10,12 +12,14 @@ import {
   Stack,
   StackNotFoundError,
   type ConfigMap,
+  type Deployment,
   type EngineEvent,
   type PulumiFn,
   type StackSettings,
 } from "@pulumi/pulumi/automation";
 import { ensure } from "../setup";
 import { driverParts } from "../setup/parts";
+import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
 import { Refused } from "./errors";
 import { StepList } from "./steps";
@@ -46,6 +50,32 @@ export interface UpdateOptions {
   onResource?: (event: ResourceEvent) => void;
   /** Ends the update as Ctrl-C would: the engine finishes what runs and saves its state. */
   signal?: AbortSignal;
+  /**
+   * Held up before anything that the site's role decides: the program waits for this, having set up all that the role
+   * leaves alone. A rejection fails the update, and nothing has changed.
+   */
+  proceed?: () => Promise<void>;
+}
+
+/** Who holds a stack's lock. */
+export interface StackLock {
+  user: string;
+  host: string;
+  pid: number;
+  at: Date;
+}
+
+/** Another update holds the stack. */
+export class Locked extends Refused {
+  constructor(
+    readonly part: string,
+    stackName: string,
+    readonly lock: StackLock | undefined,
+    holder: string,
+  ) {
+    super(`stack ${stackName} is locked by ${holder}`, `wait for it; if that process is gone, run: pulumi cancel -s ${stackName} --yes`);
+    this.name = "Locked";
+  }
 }
 
 /** An update or preview that failed, with the engine's own diagnostics and none of its other output. */
@@ -65,6 +95,8 @@ export class UpdateFailed extends Error {
  */
 export class Workspace {
   private readonly stacks = new Map<string, Promise<Stack>>();
+  /** By full stack name: what the program of that stack waits for. */
+  private readonly gates = new Map<string, () => Promise<void>>();
 
   private constructor(
     /** Folder with Pulumi.yaml and the stacks' config files. */
@@ -74,8 +106,11 @@ export class Workspace {
     private readonly local: LocalWorkspace,
   ) {}
 
-  /** @throws BadInput where there is no Pulumi CLI or no passphrase */
-  static async open(root: string, environment: string): Promise<Workspace> {
+  /**
+   * @param backendUrl where the state is. @default the backend that Pulumi chooses
+   * @throws BadInput where there is no Pulumi CLI or no passphrase
+   */
+  static async open(root: string, environment: string, backendUrl?: string): Promise<Workspace> {
     if (process.env["PULUMI_CONFIG_PASSPHRASE"] === undefined && process.env["PULUMI_CONFIG_PASSPHRASE_FILE"] === undefined) {
       throw new BadInput([
         {
@@ -87,7 +122,20 @@ export class Workspace {
     }
     const tools = await ensure(driverParts, new StepList());
     const command = await PulumiCommand.get({ root: join(dirname(tools.tool("pulumi")), "..") });
-    return new Workspace(root, environment, command, await LocalWorkspace.create({ workDir: root, program, pulumiCommand: command }));
+    const holder: { workspace?: Workspace } = {};
+    // Loading the program takes longer than reading a stack: verbs that update nothing do without it.
+    const program: PulumiFn = async () => {
+      const [{ program: run }, { getStack }] = await Promise.all([loadProgram(), import("@pulumi/pulumi")]);
+      return run(root, holder.workspace?.gates.get(getStack()));
+    };
+    const local = await LocalWorkspace.create({
+      workDir: root,
+      program,
+      pulumiCommand: command,
+      ...(backendUrl !== undefined && { envVars: { PULUMI_BACKEND_URL: backendUrl } }),
+    });
+    holder.workspace = new Workspace(root, environment, command, local);
+    return holder.workspace;
   }
 
   /** Loads the program and selects the stack, so that an update that follows need not. */
@@ -133,12 +181,11 @@ export class Workspace {
     );
   }
 
-  /** Writes plain config values, as `pulumi config set` would. */
-  async configure(part: string, values: Record<string, string>): Promise<void> {
+  /** Writes plain config values, as `pulumi config set` would; `undefined` removes a key. */
+  async configure(part: string, values: Record<string, string | undefined>): Promise<void> {
     const name = this.stackName(part);
     const settings = await this.stackSettings(part);
-    const config = { ...settings.config, ...withNamespace(values) };
-    await this.local.saveStackSettings(name, { ...settings, config });
+    await this.local.saveStackSettings(name, { ...settings, config: changed(settings.config, values) });
   }
 
   /** Writes secret config values, encrypted. */
@@ -162,8 +209,57 @@ export class Workspace {
   }
 
   /** Operations that an update began and never ended, in the stack's state. */
-  async pendingOperations(part: string): Promise<number> {
-    return ((await this.deployment(part)).pending_operations ?? []).length;
+  async pendingOperations(part: string): Promise<PendingOperation[]> {
+    return (await this.deployment(part)).pending_operations ?? [];
+  }
+
+  /**
+   * Settles what an update that was cut off left in the state: what it had begun to create is taken over where it exists
+   * (database instances and snapshots: they have the name that they were given), else forgotten, as creating it again
+   * changes nothing; what it had begun to change is read anew.
+   * @returns the operations that were settled
+   */
+  async settle(part: string): Promise<PendingOperation[]> {
+    const pending = await this.pendingOperations(part);
+    if (pending.length === 0) return [];
+    const refresh = async (more: string[]): Promise<void> => {
+      await promisify(execFile)(
+        this.command.command,
+        ["refresh", "--stack", this.stackName(part), "--yes", "--skip-preview", "--non-interactive", ...more],
+        { cwd: this.root },
+      );
+    };
+    await this.attempt(part, async () => {
+      for (const { resource, type } of pending) {
+        const id = type === "creating" ? adoptable(resource) : undefined;
+        // The refresh of one that does not exist fails; it is then forgotten with the others.
+        if (id !== undefined)
+          await refresh(["--target", resource.urn, "--import-pending-creates", `${resource.urn},${id}`]).catch(() => undefined);
+      }
+      await refresh(["--clear-pending-creates", ...pending.flatMap(({ resource }) => ["--target", resource.urn])]);
+    });
+    return pending;
+  }
+
+  /** Takes the lock of an update away whose process is gone. */
+  async unlock(part: string): Promise<void> {
+    await this.attempt(part, async () => {
+      await (await this.stack(part)).cancel();
+    });
+  }
+
+  /** The stack's state with its secrets encrypted, which the Automation API's own export does not leave them. */
+  async exportState(part: string): Promise<Deployment> {
+    const text = await runCommand(this.command.command, ["stack", "export", "--stack", this.stackName(part)], {
+      cwd: this.root,
+      env: { ...this.local.envVars },
+    });
+    return JSON.parse(text) as Deployment;
+  }
+
+  /** Puts a state in place of the stack's own; its secrets are encrypted anew. @throws Refused (locked) */
+  async importState(part: string, deployment: Deployment): Promise<void> {
+    await this.attempt(part, () => this.local.importStack(this.stackName(part), deployment));
   }
 
   private async deployment(part: string): Promise<Checkpoint> {
@@ -174,17 +270,23 @@ export class Workspace {
   /** Runs an update. @throws UpdateFailed, Refused (locked) */
   async update(part: string, options: UpdateOptions = {}): Promise<Operation[]> {
     const events = new Collector(part, options.onResource);
-    await this.attempt(
-      part,
-      async () =>
-        (await this.stack(part)).up({
-          onEvent: events.take,
-          suppressOutputs: true,
-          suppressProgress: true,
-          ...(options.signal ? { signal: options.signal } : {}),
-        }),
-      events,
-    );
+    const name = this.stackName(part);
+    if (options.proceed) this.gates.set(name, options.proceed);
+    try {
+      await this.attempt(
+        part,
+        async () =>
+          (await this.stack(part)).up({
+            onEvent: events.take,
+            suppressOutputs: true,
+            suppressProgress: true,
+            ...(options.signal ? { signal: options.signal } : {}),
+          }),
+        events,
+      );
+    } finally {
+      this.gates.delete(name);
+    }
     return events.operations;
   }
 
@@ -197,12 +299,16 @@ export class Workspace {
   }
 
   /** What an update would do with these config values in place of the stack's; changes nothing, not even the config file. */
-  async preview(part: string, values: Record<string, string> = {}, options: Pick<UpdateOptions, "signal"> = {}): Promise<Operation[]> {
+  async preview(
+    part: string,
+    values: Record<string, string | undefined> = {},
+    options: Pick<UpdateOptions, "signal"> = {},
+  ): Promise<Operation[]> {
     const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
     try {
       const settings = await this.stackSettings(part);
       const scratch = await LocalWorkspace.create({ workDir: folder, pulumiCommand: this.command });
-      await scratch.saveStackSettings("scratch", { ...settings, config: { ...settings.config, ...withNamespace(values) } });
+      await scratch.saveStackSettings("scratch", { ...settings, config: changed(settings.config, values) });
       const events = new Collector(part);
       await this.attempt(
         part,
@@ -252,11 +358,8 @@ export class Workspace {
       ]);
     }
     if (error instanceof ConcurrentUpdateError) {
-      const holder = /created by (.+)$/m.exec(error.message)?.[1] ?? "another update";
-      return new Refused(
-        `stack ${name} is locked by ${holder}`,
-        `wait for it; if that process is gone, run: pulumi cancel -s ${name} --yes`,
-      );
+      const holder = /created by (.+)$/m.exec(error.message)?.[1];
+      return new Locked(part, name, holder === undefined ? undefined : lockOf(holder), holder ?? "another update");
     }
     if (!(error instanceof CommandError)) return error;
     if (/passphrase must be set|incorrect passphrase/.test(error.message)) {
@@ -275,18 +378,39 @@ export class Workspace {
 /** The part of an exported stack that is looked at. */
 interface Checkpoint {
   resources?: { urn: string; type: string; outputs?: Record<string, unknown> }[];
-  pending_operations?: unknown[];
+  pending_operations?: PendingOperation[];
 }
 
-/** Loading the program takes longer than reading a stack: verbs that update nothing do without it. */
-const program: PulumiFn = async () => (await loadProgram()).program();
+/** An operation in a stack's state that began and has no end. */
+export interface PendingOperation {
+  type: "creating" | "updating" | "deleting" | "reading" | "importing";
+  resource: { urn: string; type: string; inputs?: Record<string, unknown> };
+}
+
+/** What a resource is called in its region, where that follows from its inputs and a second one of the name would be refused. */
+function adoptable({ type, inputs }: PendingOperation["resource"]): string | undefined {
+  const key = { "aws:rds/instance:Instance": "identifier", "aws:rds/snapshot:Snapshot": "dbSnapshotIdentifier" }[type];
+  const id = key === undefined ? undefined : inputs?.[key];
+  return typeof id === "string" ? id : undefined;
+}
 
 function loadProgram() {
   return import("../stacks/program.js");
 }
 
-function withNamespace(values: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`changeover:${key}`, value]));
+function changed(config: StackSettings["config"], values: Record<string, string | undefined>): NonNullable<StackSettings["config"]> {
+  const next = { ...config };
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) Reflect.deleteProperty(next, `changeover:${key}`);
+    else next[`changeover:${key}`] = value;
+  }
+  return next;
+}
+
+/** As Pulumi's self-managed backends tell it: `maria@runner-7 (pid 4242) at 2026-01-02T03:04:05Z`. */
+export function lockOf(holder: string): StackLock | undefined {
+  const [, user, host, pid, at] = /^(.+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(holder) ?? [];
+  return user === undefined || host === undefined ? undefined : { user, host, pid: Number(pid), at: new Date(at ?? NaN) };
 }
 
 function firstError(output: string): string {

@@ -23,7 +23,12 @@ export class Accounts extends pulumi.ComponentResource {
     const { database } = args;
     const parent = { parent: this };
 
-    const role = new postgresql.Role(`${name}-app`, { name: DATABASE_APP, login: true, password: args.appPassword }, parent).name;
+    const role = new postgresql.Role(
+      `${name}-app`,
+      { name: DATABASE_APP, login: true, password: args.appPassword },
+      // How long it may log in is the guard's to say, every few seconds.
+      { ...parent, ignoreChanges: ["validUntil"] },
+    ).name;
     new postgresql.Grant(`${name}-connect`, { database, role, objectType: "database", privileges: ["CONNECT"] }, parent);
     // From version 15 on nobody may create in `public` unless told so.
     new postgresql.Grant(
@@ -39,6 +44,8 @@ export class Accounts extends pulumi.ComponentResource {
       parent,
     );
     new postgresql.DefaultPrivileges(`${name}-sequences`, { ...shared, objectType: "sequence", privileges: ["SELECT", "USAGE"] }, parent);
+    // The services make tables too, which are their role's: who compares databases must read those as well.
+    new postgresql.GrantRole(`${name}-admin`, { role: DATABASE_ADMIN, grantRole: role }, parent);
     new postgresql.Extension(`${name}-pgcrypto`, { name: "pgcrypto", database }, parent);
 
     this.role = role;

@@ -12,23 +12,53 @@ export interface DatabaseOrigin {
   password: pulumi.Input<string>;
 }
 
-export interface DatabaseArgs {
-  /** Physical names of the site. */
-  names: SiteNames;
+/** One of the site's databases. */
+export interface Generation {
   /** Counts the site's databases, from 1. A new one is a new instance, whatever became of the old. */
   generation: number;
-  /**
-   * ARN of the database that this one streams from: the site is a standby. Leaving it out makes the site a writer;
-   * leaving it out where it was set promotes the instance in place.
-   */
-  replicaOf?: string;
   /**
    * Set for a database that was created empty, never for one that began as a replica: to give these later, at the
    * promotion, would replace the instance.
    */
   origin?: DatabaseOrigin;
+}
+
+/** The database that a site works with. */
+export interface LiveDatabase extends Generation {
+  /**
+   * ARN of the database that this one streams from: the site is a standby. Leaving it out makes the site a writer;
+   * leaving it out where it was set promotes the instance in place.
+   */
+  replicaOf?: string;
+}
+
+/** A database that lost the role `active` and is kept: what it acknowledged and never sent on is only there. */
+export interface RetainedDatabase extends Generation {
+  /** Its protection is taken away, so that it may be deleted when it is left out. @default false */
+  discard?: boolean;
+}
+
+/** How a retained database is found. */
+export interface RetainedOutput {
+  generation: number;
+  identifier: pulumi.Output<string>;
+  address: pulumi.Output<string>;
+  port: pulumi.Output<number>;
+  /** Whether its protection is gone. */
+  discard: boolean;
+}
+
+export interface DatabaseArgs {
+  /** Physical names of the site. */
+  names: SiteNames;
+  /** @default none: the site is fenced, and has retained ones only */
+  live?: LiveDatabase;
+  /** In ascending order. @default none */
+  retained?: RetainedDatabase[];
   /** PostgreSQL version, as in `15.8`. A replica has its source's; here it tells the family of the parameter group. */
   engineVersion: string;
+  /** How long a session may idle, in milliseconds: as long as the guard's word is good for. */
+  leaseMs: number;
   /** RDS class, as in `db.r6g.large`. */
   instanceClass: string;
   /** How long automated backups are kept, in days, 1 to 35. */
@@ -40,25 +70,32 @@ export interface DatabaseArgs {
 }
 
 /**
- * The site's PostgreSQL on RDS: the writer, or a replica of another region's.
+ * The site's PostgreSQL on RDS: the writer, or a replica of another region's, and beside it what the site wrote before.
  *
  * A standby has everything that a writer has (two zones, backups, deletion protection), so that `replicateSourceDb` is
  * the only argument that a promotion changes. Changing any of the others then would cost time, and perhaps a restart,
- * when there is none to spare.
+ * when there is none to spare. Losing the role `active` changes no argument at all: the instance stays what it is, and
+ * a snapshot of it is taken.
  */
 export class Database extends pulumi.ComponentResource {
+  /** The live database, or the newest retained one of a fenced site. */
   readonly identifier: pulumi.Output<string>;
   readonly arn: pulumi.Output<string>;
   /** Host name. The same before and after a promotion. */
   readonly address: pulumi.Output<string>;
   readonly port: pulumi.Output<number>;
+  /** In ascending order. */
+  readonly retained: RetainedOutput[];
+  /** Snapshots of the retained ones; they are done when the copies are complete. */
+  readonly snapshots: aws.rds.Snapshot[];
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:Database", name, {}, opts);
-    const { names, generation, replicaOf, origin, engineVersion } = args;
+    const { names, live, retained = [], engineVersion } = args;
     const [major = engineVersion] = engineVersion.split(".");
-    const identifier = names.database(generation);
     const parent = { parent: this };
+    const newest = live ?? retained.at(-1);
+    if (!newest) throw new RangeError(`${names.prefix} has neither a live database nor a retained one`);
 
     const subnets = new aws.rds.SubnetGroup(
       `${name}-subnets`,
@@ -70,53 +107,72 @@ export class Database extends pulumi.ComponentResource {
       {
         name: `${names.prefix}-postgres${major}`,
         family: `postgres${major}`,
-        description: "TLS 1.3 and nothing else",
+        description: "TLS 1.3 and nothing else, and no idle sessions",
         parameters: [
           { name: "rds.force_ssl", value: "1" },
           { name: "ssl_min_protocol_version", value: "TLSv1.3" },
+          // A session that outlived an outage would write past the guard, which only watches who logs in.
+          { name: "idle_session_timeout", value: String(args.leaseMs) },
+          { name: "idle_in_transaction_session_timeout", value: String(args.leaseMs) },
         ],
       },
       parent,
     );
 
-    const instance = new aws.rds.Instance(
-      `${name}-instance-${generation}`,
-      {
-        identifier,
-        instanceClass: args.instanceClass,
-        storageType: "gp3",
-        storageEncrypted: true,
-        kmsKeyId: args.keyArn,
-        multiAz: true,
-        dbSubnetGroupName: subnets.name,
-        vpcSecurityGroupIds: [args.securityGroupId],
-        parameterGroupName: parameters.name,
-        backupRetentionPeriod: args.backupRetentionDays,
-        copyTagsToSnapshot: true,
-        // A new version is a change like any other: previewed, and at the standby first.
-        autoMinorVersionUpgrade: false,
-        // Or a promotion would wait for the maintenance window.
-        applyImmediately: true,
-        deletionProtection: true,
-        skipFinalSnapshot: false,
-        finalSnapshotIdentifier: `${identifier}-final`,
-        ...(replicaOf !== undefined && { replicateSourceDb: replicaOf }),
-        ...(origin && {
-          engine: "postgres",
-          engineVersion,
-          dbName: origin.databaseName,
-          allocatedStorage: origin.storageGb,
-          username: DATABASE_ADMIN,
-          password: origin.password,
-        }),
-      },
-      parent,
+    const instance = ({ generation, origin, replicaOf, discard = false }: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
+      const identifier = names.database(generation);
+      return new aws.rds.Instance(
+        `${name}-instance-${generation}`,
+        {
+          identifier,
+          instanceClass: args.instanceClass,
+          storageType: "gp3",
+          storageEncrypted: true,
+          kmsKeyId: args.keyArn,
+          multiAz: true,
+          dbSubnetGroupName: subnets.name,
+          vpcSecurityGroupIds: [args.securityGroupId],
+          parameterGroupName: parameters.name,
+          backupRetentionPeriod: args.backupRetentionDays,
+          copyTagsToSnapshot: true,
+          // A new version is a change like any other: previewed, and at the standby first.
+          autoMinorVersionUpgrade: false,
+          // Or a promotion would wait for the maintenance window.
+          applyImmediately: true,
+          deletionProtection: !discard,
+          // Its snapshot exists since the site left it.
+          skipFinalSnapshot: discard,
+          finalSnapshotIdentifier: `${identifier}-final`,
+          ...(replicaOf !== undefined && { replicateSourceDb: replicaOf }),
+          ...(origin && {
+            engine: "postgres",
+            engineVersion,
+            dbName: origin.databaseName,
+            allocatedStorage: origin.storageGb,
+            username: DATABASE_ADMIN,
+            password: origin.password,
+          }),
+        },
+        parent,
+      );
+    };
+    const left = retained.map((one) => ({ generation: one.generation, discard: one.discard ?? false, instance: instance(one) }));
+    this.snapshots = left.map(
+      ({ generation, instance: { identifier } }) =>
+        new aws.rds.Snapshot(
+          `${name}-left-${generation}`,
+          { dbInstanceIdentifier: identifier, dbSnapshotIdentifier: `${names.database(generation)}-left` },
+          // It outlives the instance, and this stack's interest in it.
+          { ...parent, retainOnDelete: true },
+        ),
     );
 
-    this.identifier = instance.identifier;
-    this.arn = instance.arn;
-    this.address = instance.address;
-    this.port = instance.port;
-    this.registerOutputs({ identifier: this.identifier, arn: this.arn, address: this.address, port: this.port });
+    const current = left.find(({ generation }) => generation === newest.generation)?.instance ?? instance(newest);
+    this.identifier = current.identifier;
+    this.arn = current.arn;
+    this.address = current.address;
+    this.port = current.port;
+    this.retained = left.map(({ instance: { identifier, address, port }, ...one }) => ({ ...one, identifier, address, port }));
+    this.registerOutputs({ identifier: this.identifier, arn: this.arn, address: this.address, port: this.port, retained: this.retained });
   }
 }

@@ -91,7 +91,7 @@ export class Network extends pulumi.ComponentResource {
 
     const database = new aws.ec2.SecurityGroup(
       `${name}-database`,
-      { name: `${names.prefix}-database`, description: "Database of the site", vpcId: vpc.id, tags: tags("database") },
+      { name: names.databaseSecurityGroup, description: "Database of the site", vpcId: vpc.id, tags: tags("database") },
       parent,
     );
     // A replica streams over the provider's own network, so the other sites need no rule here.

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { TAKEOVER_KEY } from "../topology/names";
+import { TAKEOVER_KEY, takeoverContent } from "../topology/names";
 import type { Activation } from "../topology/roles";
 
 export interface TakeoverSwitchArgs {
@@ -21,13 +21,12 @@ export class TakeoverSwitch extends pulumi.ComponentResource {
 
   constructor(name: string, args: TakeoverSwitchArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:TakeoverSwitch", name, {}, opts);
-    const { activeSite, epoch } = args.activation;
     const object = new aws.s3.BucketObjectv2(
       `${name}-object`,
       {
         bucket: args.bucket,
         key: TAKEOVER_KEY,
-        content: JSON.stringify({ activeSite, epoch }),
+        content: takeoverContent(args.activation),
         contentType: "application/json",
         cacheControl: "no-store",
       },

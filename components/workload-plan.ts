@@ -24,14 +24,23 @@ export interface TierPlan {
   services: ServicePlan[];
 }
 
-/** What a site runs in a role, in recovery order. */
-export function planWorkloads(topology: Topology, role: Role): TierPlan[] {
+/** How many pods a site has: as many as its role asks for, or, ahead of a planned move, as many as the active site. */
+export type Capacity = "role" | "active";
+
+/**
+ * What a site runs in a role, in recovery order.
+ * @param capacity a standby with that of an active site is scaled and not restarted by the move. Other roles keep to
+ *   their own: what is left of it in the config of a fenced site starts nothing there
+ */
+export function planWorkloads(topology: Topology, role: Role, capacity: Capacity = "role"): TierPlan[] {
+  const scale = role === "standby" && capacity === "active" ? "active" : role;
   return topology.tiers.map(({ tier, services }) => ({
     tier,
-    services: Object.entries(services).map(([name, workload]) => planService(name, workload, role)),
+    services: Object.entries(services).map(([name, workload]) => planService(name, workload, scale)),
   }));
 }
 
+/** @param role the role whose number of pods the site has */
 function planService(name: string, workload: Workload, role: Role): ServicePlan {
   const { image, path, cpu, memory } = workload;
   const replicas = replicasOf(workload, role);

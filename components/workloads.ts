@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { DATABASE_APP } from "../topology/names";
 import type { Epoch, Role } from "../topology/roles";
+import { checksum } from "./checksum";
 import { DATABASE_PORT, SERVICE_PORT } from "./network";
 import { Tier } from "./tier";
 import type { TierPlan } from "./workload-plan";
@@ -135,9 +135,4 @@ function allowed(cidr: string): Omit<kubernetes.types.input.networking.v1.Networ
       },
     ],
   };
-}
-
-/** Stays a secret where what it is made of is one: a digest of a short password can be guessed back. */
-function checksum(data: Record<string, pulumi.Input<string>>): pulumi.Output<string> {
-  return pulumi.output(data).apply((known) => createHash("sha256").update(JSON.stringify(known)).digest("hex"));
 }

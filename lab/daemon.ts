@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Topology } from "../topology/schema";
 import { createBalancers } from "./balancer";
 import { CertificateAuthority } from "./certificates";
+import { Chaos } from "./chaos";
 import { serveControl, type LabIdentity } from "./control";
 import { createDns } from "./dns";
 import { labFiles } from "./folder";
@@ -68,7 +69,7 @@ export async function runDaemon(folder: string): Promise<void> {
   const moto = createMoto(lab);
   const warm = Object.entries(topology.sites).filter(([, site]) => site.standby === "warm");
   const clusters = await Promise.all(
-    warm.map(async ([name, site]) => ({ site: name, cluster: await createCluster(lab, site.region, { serviceProgram: files.service }) })),
+    warm.map(async ([name, site]) => ({ site: name, cluster: await createCluster(lab, site.region, { programs: files.programs }) })),
   );
   // What others depend on comes first; it is stopped last.
   const parts: LabPart[][] = [[moto], [gateway, ...clusters.map(({ cluster }) => cluster)], [postgres, balancers, dns, replication]];
@@ -80,6 +81,7 @@ export async function runDaemon(folder: string): Promise<void> {
   const stop = (): Promise<void> =>
     (stopping ??= (async () => {
       log("lab", "stops");
+      await chaos.close();
       for (const group of parts.toReversed()) await Promise.allSettled(group.map((part) => part.stop()));
       await Promise.allSettled(lab.processes.list().map((child) => child.end(2_000)));
     })());
@@ -102,6 +104,33 @@ export async function runDaemon(folder: string): Promise<void> {
     return region;
   };
 
+  const lose = async (region: string, mode: OutageMode): Promise<{ region: string; mode: OutageMode; at: string }> => {
+    if (lost.has(region)) throw new Error(`${region} is lost already`);
+    const at = new Date().toISOString();
+    lost.set(region, { mode, at });
+    log("lab", `${region} is lost (${mode})`);
+    await Promise.all(all.map(async (part) => part.outage?.(region, mode)));
+    return { region, mode, at };
+  };
+  const heal = async (region: string): Promise<void> => {
+    if (!lost.has(region)) throw new Error(`${region} is not lost`);
+    for (const group of parts) await Promise.all(group.map(async (part) => part.heal?.(region)));
+    lost.delete(region);
+    chaos.healed(region);
+    log("lab", `${region} is back`);
+  };
+  const chaos = new Chaos({
+    lab,
+    journals: files.journals,
+    gateway,
+    postgres,
+    dns,
+    regionOf,
+    isLost: (region) => lost.has(region),
+    lose,
+    heal,
+  });
+
   const control = await serveControl(lab.world.control, {
     "GET /identity": () => Promise.resolve(identity),
     "GET /status": () =>
@@ -109,6 +138,7 @@ export async function runDaemon(folder: string): Promise<void> {
         ...identity,
         plugins: description.plugins,
         memoryBytes: memoryOf([process.pid, ...lab.processes.list().map(({ pid }) => pid)]),
+        faults: chaos.list(),
         regions: Object.entries(topology.sites).map(([site, { region }]) => ({ site, region, outage: lost.get(region) ?? null })),
         processes: lab.processes.list().map(({ spec, pid }) => ({ name: spec.name, region: spec.region ?? null, pid })),
         parts: Object.fromEntries(all.map((part) => [part.name, part.status?.() ?? null])),
@@ -125,21 +155,15 @@ export async function runDaemon(folder: string): Promise<void> {
     "POST /outage": async ({ region: name, mode = "stop" }) => {
       const region = regionOf(name);
       if (mode !== "stop" && mode !== "blackhole") throw new Error(`mode is ${JSON.stringify(mode)}; it may be stop or blackhole`);
-      if (lost.has(region)) throw new Error(`${region} is lost already`);
-      const at = new Date().toISOString();
-      lost.set(region, { mode, at });
-      log("lab", `${region} is lost (${mode})`);
-      await Promise.all(all.map(async (part) => part.outage?.(region, mode)));
-      return { region, mode, at };
+      return lose(region, mode);
     },
     "POST /heal": async ({ region: name }) => {
       const region = regionOf(name);
-      if (!lost.has(region)) throw new Error(`${region} is not lost`);
-      for (const group of parts) await Promise.all(group.map(async (part) => part.heal?.(region)));
-      lost.delete(region);
-      log("lab", `${region} is back`);
+      await heal(region);
       return { region };
     },
+    "POST /chaos": (body) => chaos.begin(body),
+    "POST /chaos/end": (body) => chaos.end(body),
     "POST /fault": ({ region: name, ...fault }) => {
       gateway.setFault(regionOf(name), Object.keys(fault).length > 0 ? fault : undefined);
       return Promise.resolve({});

@@ -20,7 +20,7 @@ export function labFiles(folder: string) {
     pgPass: join(folder, "pgpass"),
     state: join(folder, "state"),
     journals: join(folder, "journals"),
-    service: join(folder, "service.cjs"),
+    programs: { service: join(folder, "service.cjs"), guard: join(folder, "guard.cjs") },
     ledger: join(folder, "clients", "ledger.jsonl"),
   };
 }

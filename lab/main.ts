@@ -1,9 +1,11 @@
 import { Command, Option } from "commander";
 import { complain } from "../automation/main";
 import { say, sayJson } from "../automation/output";
+import { addChaos } from "./chaos/command";
 import { askLab, runningLab } from "./control";
 import { labDown } from "./down";
-import { runDrill, type DrillOptions } from "./drill/run";
+import { ALL, runDrill, type DrillOptions } from "./drill/run";
+import { SCENARIOS } from "./drill/scenario";
 import { ROOT, labFolder } from "./folder";
 import { describeLab, type LabStatus } from "./status";
 import { labShell, labUp } from "./up";
@@ -26,7 +28,7 @@ function build(): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      '\nExamples:\n  changeover lab up\n  eval "$(npx changeover lab env)"\n  changeover lab outage primary\n  changeover lab down',
+      '\nExamples:\n  changeover lab up\n  eval "$(npx changeover lab env)"\n  changeover lab outage primary\n  changeover lab chaos --help\n  changeover lab down',
     );
 
   lab
@@ -96,18 +98,19 @@ function build(): Command {
       const { region } = await askLab<{ region: string }>("POST", "/heal", { region: site }, 60_000);
       say(`${region} is back`);
     });
+  addChaos(lab);
 
   program
     .command("drill")
     .description("a changeover practised in the lab against clock and clients")
-    .argument("[scenario]", "regional-outage: eu-north-1 is lost, eu-west-1 takes over", "regional-outage")
-    .option("--out <folder>", "where drill.json and journal.jsonl go (default: drill-<time>)")
+    .argument("[scenario]", `${[...SCENARIOS.map(({ name }) => name), ALL].join(", ")} (each in a lab of its own)`, "regional-outage")
+    .option("--out <folder>", "where drill.json, report.html and the incidents' journals go (default: drill-<time>)")
     .addOption(new Option("--mode <mode>", "how the region is lost").choices(["stop", "blackhole"]).default("stop"))
     .option("--keep", "leave the lab up afterwards")
     .option("--json", "print drill.json")
     .addHelpText(
       "after",
-      "\nExamples:\n  changeover drill regional-outage\n  changeover drill regional-outage --mode blackhole --out /tmp/drill\n\nExit codes: 0 done, 4 stopped midway, 5 done but an objective was missed",
+      `\nScenarios:\n${SCENARIOS.map(({ name, description }) => `  ${name.padEnd(16)}  ${description}`).join("\n")}\n\nExamples:\n  changeover drill regional-outage\n  changeover drill regional-outage --mode blackhole --out /tmp/drill\n  changeover drill switchover --json\n  changeover drill all\n\nExit codes: 0 done, 4 stopped midway, 5 done but an objective was missed`,
     )
     .action(async (scenario: string, options: DrillOptions) => {
       process.exitCode = await runDrill(scenario, options);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startTimeOf } from "../setup/process.mjs";
 
 export interface ProcessSpec {
   /** Unique in the lab; file-name characters. Also the name of its log, `<folder>/logs/<name>.log`. */
@@ -77,7 +78,7 @@ export class ProcessTable {
       ended.catch(() => undefined);
       throw new Error(`${spec.command} did not start`);
     }
-    this.write(spec.name, { pid, startTime: startTimeOf(pid) ?? "", command: spec.command });
+    this.write(spec.name, { pid, startTime: startTimeOf(pid), command: spec.command });
     const entry: LabProcess = {
       spec,
       pid,
@@ -136,17 +137,6 @@ export class ProcessTable {
       rmSync(file, { force: true });
     }
     return count;
-  }
-}
-
-/** Start time of a process in clock ticks since boot; with the pid it names a process once and for all (proc(5), field 22). */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
   }
 }
 

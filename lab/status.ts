@@ -1,4 +1,6 @@
 import { paint, table } from "../automation/output";
+import { describeFault } from "./chaos/describe";
+import type { ActiveFault } from "./chaos/request";
 import type { LabIdentity } from "./control";
 import type { OutageMode } from "./part";
 
@@ -7,6 +9,8 @@ export interface LabStatus extends LabIdentity {
   plugins: Record<string, string>;
   /** Of all processes together, shared pages counted once. */
   memoryBytes: number;
+  /** Trouble that `lab chaos` made. */
+  faults: ActiveFault[];
   regions: { site: string; region: string; outage: { mode: OutageMode; at: string } | null }[];
   processes: { name: string; region: string | null; pid: number }[];
   parts: Record<string, unknown>;
@@ -25,6 +29,7 @@ export function describeLab(status: LabStatus): string {
     "",
     table(["SITE", "REGION", "STATE", "PROCESSES"], rows),
     "",
+    ...(status.faults.length === 0 ? [] : [...status.faults.map((fault) => paint.yellow(describeFault(fault))), ""]),
     'to point this shell at it: eval "$(npx changeover lab env)"',
   ].join("\n");
 }

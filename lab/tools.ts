@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { StepList } from "../automation/steps";
+import { buildGuard } from "../guard/build";
 import { ensure, type Tools } from "../setup";
 import { buildClients } from "./clients/build";
 import { labFiles } from "./folder";
@@ -36,7 +37,8 @@ export async function labTools(quiet: boolean): Promise<LabTools> {
   }
 }
 
-/** The programs that the lab runs of its own: the service's and the clients'. */
+/** The programs that run in the lab: the service's, the guard and the clients'. */
 export async function buildPrograms(folder: string): Promise<void> {
-  await Promise.all([buildService(labFiles(folder).service), buildClients(join(folder, "clients.cjs"))]);
+  const { service, guard } = labFiles(folder).programs;
+  await Promise.all([buildService(service), buildGuard(guard), buildClients(join(folder, "clients.cjs"))]);
 }

@@ -8,18 +8,21 @@ import { ACMClient, ImportCertificateCommand } from "@aws-sdk/client-acm";
 import { Refused } from "../automation/errors";
 import { StepList } from "../automation/steps";
 import { Workspace } from "../automation/workspace";
+import { startTimeOf } from "../setup/process.mjs";
 import { loadTopology } from "../stacks/topology-file";
 import type { Topology } from "../topology/schema";
 import { CertificateAuthority } from "./certificates";
+import { clockOptions } from "./chaos/clock";
 import { askLab, runningLab } from "./control";
 import type { LabDescription } from "./daemon";
 import { removeFiles } from "./down";
 import { labEnvironment, shellScript } from "./environment";
 import { ROOT, labFiles, labFolder } from "./folder";
-import { writeClientFiles } from "./pointers";
-import { ProcessTable, startTimeOf } from "./processes";
+import { writePasswords, writePointers } from "./pointers";
+import { ProcessTable } from "./processes";
 import { buildPrograms, labTools } from "./tools";
 import { answersEverywhere } from "./serving";
+import type { LabStatus } from "./status";
 import { url, world } from "./world";
 
 /** Logins of the lab; secret in the stacks' config like any other. */
@@ -66,7 +69,8 @@ export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promis
     Object.assign(process.env, environment);
     delete process.env["PULUMI_CONFIG_PASSPHRASE"];
     await deploy(topology, certificates, secrets, steps);
-    await writeClientFiles(folder, topology, secrets.databasePassword);
+    writePasswords(folder, topology, secrets.databasePassword);
+    await writePointers(folder, topology);
 
     steps.start("serving", "Wait until every tier serves");
     await answersEverywhere(topology, certificates.caCert);
@@ -107,7 +111,7 @@ async function startDaemon(folder: string): Promise<void> {
   if (pid === undefined) throw new Error("the lab's daemon did not start");
   const records = join(folder, "run");
   mkdirSync(records, { recursive: true });
-  writeFileSync(join(records, "daemon.json"), JSON.stringify({ pid, startTime: startTimeOf(pid) ?? "", command: "daemon" }));
+  writeFileSync(join(records, "daemon.json"), JSON.stringify({ pid, startTime: startTimeOf(pid), command: "daemon" }));
   child.unref();
   for (let i = 0; i < 600; i++) {
     if (child.exitCode !== null) throw new Error(`the lab did not start: ${tail(logFile)}`);
@@ -198,12 +202,22 @@ async function canBindLowPorts(): Promise<boolean> {
   });
 }
 
-/** For `lab env`: the environment of the lab that is up, and the same as a shell script. */
+/** For `lab env`: the environment of the lab that is up, and the same as a shell script. What it points at is brought up to date. */
 export async function labShell(folder: string): Promise<{ environment: Record<string, string>; script: string }> {
   const { description: file } = labFiles(folder);
   if (!existsSync(file) || (await runningLab())?.folder !== folder) throw new Refused("this checkout's lab is not up", "changeover lab up");
   const description = JSON.parse(readFileSync(file, "utf8")) as LabDescription;
   const where = world(description.privileged);
-  const environment = labEnvironment(folder, description, await CertificateAuthority.open(folder));
+  const [certificates, { faults }] = await Promise.all([
+    CertificateAuthority.open(folder),
+    askLab<LabStatus>("GET", "/status"),
+    writePointers(folder, description.topology),
+  ]);
+  const clock = faults.find((fault) => fault.fault === "clock");
+  const nodeOptions = clockOptions(process.env["NODE_OPTIONS"], clock?.shiftMs);
+  const environment = {
+    ...labEnvironment(folder, description, certificates),
+    ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }),
+  };
   return { environment, script: shellScript(environment, where) };
 }

@@ -7,12 +7,21 @@ import { allParts } from "./parts";
 
 const ROOT = join(__dirname, "..");
 
+/** Whether an environment's state, key, journal and facts outlive its active region; the driver finds out. */
+export interface Standing {
+  environment: string;
+  activeSite?: string;
+  epoch?: number;
+  checks: { name: string; level: "fine" | "warning" | "refused"; finding: string; satisfy?: string; source?: string }[];
+}
+
 /**
  * `changeover doctor [--json]`: every part, its version, where it came from and where it is. Sets up nothing.
  *
- * @returns 0, or 3 when a part is missing
+ * @param standing of the environment that was asked about. @default none was
+ * @returns 0, or 3 when a part is missing or a check refuses
  */
-export async function doctor(argv: readonly string[]): Promise<number> {
+export async function doctor(argv: readonly string[], standing?: Standing): Promise<number> {
   const wrong = argv.filter((argument) => argument !== "--json" && argument !== "doctor");
   if (wrong.length > 0) {
     process.stderr.write(`doctor: argument is ${JSON.stringify(wrong[0])}; it may be --json\n`);
@@ -20,10 +29,10 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   }
   const [parts, byHand] = await Promise.all([inspect(allParts), programsByHand()]);
   const all = [nodePackages(), ...parts];
-  const ok = all.every((part) => part.state !== "missing");
+  const ok = all.every((part) => part.state !== "missing") && (standing?.checks ?? []).every(({ level }) => level !== "refused");
   const text = argv.includes("--json")
-    ? JSON.stringify({ ok, home: changeoverHome(), parts: all, byHand }, null, 2)
-    : describe(all, byHand);
+    ? JSON.stringify({ ok, home: changeoverHome(), parts: all, byHand, ...(standing && { standing }) }, null, 2)
+    : [describe(all, byHand), ...(standing ? describeStanding(standing) : [])].join("\n");
   process.stdout.write(`${text}\n`);
   return ok ? 0 : 3;
 }
@@ -75,6 +84,18 @@ function describe(parts: readonly PartReport[], byHand: readonly ByHand[]): stri
     ...(absent.length === 0 ? [] : ["", "optional, for use by hand:"]),
     ...absent.map((it) => `  ${it.name}: ${it.advice}`),
   ].join("\n");
+}
+
+function describeStanding({ environment, activeSite, epoch, checks }: Standing): string[] {
+  const since = activeSite === undefined ? "" : epoch ? `: ${activeSite} active in epoch ${epoch}` : `: ${activeSite} is home`;
+  return [
+    "",
+    `without the active region, ${environment}${since}`,
+    ...checks.flatMap(({ name, level, finding, satisfy, source }) => [
+      `  ${level.padEnd(7)}  ${name.padEnd(7)}  ${finding}${source === undefined ? "" : ` (${source})`}`,
+      ...(satisfy === undefined || level === "fine" ? [] : [`${" ".repeat(20)}to go on: ${satisfy}`]),
+    ]),
+  ];
 }
 
 function wayOf(part: PartReport): string {

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } fr
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { processLives, startTimeOf } from "./process.mjs";
 
 const POLL_MS = 250;
 /** Breaking a lock takes a few file operations; a breaker that has not ended after this was killed. */
@@ -78,23 +79,5 @@ function ownerOf(file) {
 }
 
 function lives(owner) {
-  if (owner.host !== hostname()) return true;
-  if (owner.startTime !== "") return startTimeOf(owner.pid) === owner.startTime;
-  try {
-    process.kill(owner.pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
-  }
-}
-
-/** Ticks since boot (proc(5), field 22); empty where there is no /proc, no such process, or one that only waits to be reaped. */
-function startTimeOf(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? "" : (fields[19] ?? "");
-  } catch {
-    return "";
-  }
+  return owner.host !== hostname() || processLives(owner);
 }

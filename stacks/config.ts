@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Capacity } from "../components/workload-plan";
 import { BadInput } from "../topology/errors";
 import { bornAsReplica, roleOf, type Activation, type Role } from "../topology/roles";
 import type { Problem, SiteName, Topology } from "../topology/schema";
@@ -22,6 +23,23 @@ export interface WarmConfig {
   generation: number;
   /** The same for the active site, whose database this one's streams from: `changeover:sourceGeneration`. @default 1 */
   sourceGeneration: number;
+  /**
+   * Databases of this site that lost the role `active` and are kept, in ascending order: `changeover:retained`, as in
+   * `1` or `1,2`. One that is `generation` itself makes the site fenced. @default none
+   */
+  retained: number[];
+  /**
+   * Whether the retained databases before `generation` lose their protection, so that the next update, without them in
+   * `retained`, may delete them: `changeover:discard`. @default false
+   */
+  discard: boolean;
+  /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
+  capacity: Capacity;
+  /**
+   * Until when an operator's word stands that this site is still the active one, whether or not its guard can ask the
+   * others: `changeover:confirmedUntil`, ISO 8601 with a time zone. @default nobody confirmed it
+   */
+  confirmedUntil?: string;
   /** Site that the active site copies its buckets to: `changeover:protectedBy`. @default none */
   protectedBy?: SiteName;
   /** `changeover:writes`. @default open */
@@ -52,17 +70,35 @@ export function readSiteConfig(topology: Topology, site: SiteName): SiteConfig {
   const certificateArn = read.text("certificateArn", "the ARN of an ACM certificate", /^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate\/\S+$/);
   const warm = topology.sites[site]?.standby === "warm" ? read.warm(site) : undefined;
   read.done();
-  const role = roleOf(topology, site, activation);
-  if (warm && role === "standby" && !bornAsReplica(topology, site, warm.generation)) {
-    throw new BadInput([
-      {
-        path: "changeover:generation",
-        value: warm.generation,
-        message: `2 or more: the first database of ${site} was created empty, and no database that exists can become a replica`,
-      },
-    ]);
-  }
+  const role = roleOf(topology, site, { ...activation, ...warm });
+  const problems = warm ? contradictions(topology, site, role, warm) : [];
+  if (problems.length > 0) throw new BadInput(problems);
   return { activation, role, certificateArn, ...(warm && { warm }) };
+}
+
+/** What the keys of a warm site cannot be together. */
+function contradictions(topology: Topology, site: SiteName, role: Role, { generation, retained, discard }: WarmConfig): Problem[] {
+  const problems: Problem[] = [];
+  const wrong = (key: string, value: unknown, message: string): void => {
+    problems.push({ path: `changeover:${key}`, value, message });
+  };
+  const newest = Math.max(0, ...retained);
+  if (newest > generation) wrong("generation", generation, `${newest} or more: changeover:retained has generation ${newest}`);
+  if (role === "active" && retained.includes(generation)) {
+    wrong(
+      "retained",
+      retained.join(","),
+      `generations before ${generation}: that one is the active site's database, which nobody has left`,
+    );
+  }
+  if (role === "standby" && !bornAsReplica(topology, site, generation)) {
+    const why = `the first database of ${site} was created empty, and no database that exists can become a replica`;
+    wrong("generation", generation, `2 or more, or stay with changeover:retained ${generation}, which makes the site fenced: ${why}`);
+  }
+  if (discard && !retained.some((left) => left < generation)) {
+    wrong("discard", discard, `left out: changeover:retained has nothing before generation ${generation} to discard`);
+  }
+  return problems;
 }
 
 /** @throws BadInput with every problem of the stack's config, by key */
@@ -95,20 +131,25 @@ class Reader {
   }
 
   warm(site: SiteName): WarmConfig {
-    const protectedBy = this.config.get("protectedBy") === undefined ? undefined : this.warmSite("protectedBy");
+    const protectedBy = this.optional("protectedBy") === undefined ? undefined : this.warmSite("protectedBy");
     if (protectedBy !== undefined && protectedBy === this.config.get("activeSite")) {
       this.wrong("protectedBy", protectedBy, "a site other than the active one");
     }
     const databaseCa = this.optional("databaseCa");
+    const confirmedUntil = this.time("confirmedUntil");
     return {
       generation: this.count("generation", 1),
       sourceGeneration: this.count("sourceGeneration", 1),
+      retained: this.counts("retained"),
+      discard: this.choice("discard", ["true", "false"], "false") === "true",
+      capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),
       appPassword: this.secret("appPassword", "the password of the services' role"),
       kubeconfig: this.secret("kubeconfig", `the kubeconfig of ${site}'s cluster`),
       ...(protectedBy !== undefined && { protectedBy }),
       ...(databaseCa !== undefined && { databaseCa }),
+      ...(confirmedUntil !== undefined && { confirmedUntil }),
     };
   }
 
@@ -148,8 +189,28 @@ class Reader {
     return Number(value);
   }
 
+  /** Several counts, each once, in ascending order. */
+  private counts(key: string): number[] {
+    const value = this.optional(key);
+    if (value === undefined) return [];
+    const found = value.split(",").map((part) => part.trim());
+    if (new Set(found).size < found.length || !found.every((part) => /^[1-9]\d{0,8}$/.test(part))) {
+      this.wrong(key, value, "whole numbers from 1 on, each once, as in 1 or 1,2");
+    }
+    return found.map(Number).sort((a, b) => a - b);
+  }
+
+  private time(key: string): string | undefined {
+    const value = this.optional(key);
+    const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
+    if (value !== undefined && !(zoned.test(value) && Number.isFinite(Date.parse(value)))) {
+      this.wrong(key, value, "a moment with its time zone, as in 2026-01-31T12:00:00Z");
+    }
+    return value;
+  }
+
   private choice<T extends string>(key: string, values: readonly T[], fallback: T): T {
-    const value = this.config.get(key) ?? fallback;
+    const value = this.optional(key) ?? fallback;
     const found = values.find((v) => v === value);
     if (found === undefined) this.wrong(key, value, values.join(" or "));
     return found ?? fallback;

@@ -9,6 +9,11 @@ export interface Context {
   /** Part of the stack's name before the first dash: `production`. */
   environment: string;
   names: Names;
+  /**
+   * The gate of a site's update: awaited once all that no role changes is asked for, before the first thing that one
+   * does. When it rejects, the update fails with nothing changed. @default none: the update goes through
+   */
+  proceed?: () => Promise<void>;
 }
 
 /**

@@ -4,7 +4,7 @@ import { Accounts } from "../components/accounts";
 import { DATABASE_ADMIN } from "../topology/names";
 import { readDataConfig } from "./config";
 import { otherStack, type Context } from "./context";
-import { refuseStaleEpoch } from "./epoch";
+import { reachedBy, refuseStaleEpoch } from "./epoch";
 
 interface DatabaseOutput {
   identifier: string;
@@ -20,7 +20,7 @@ interface DatabaseOutput {
  */
 export async function data(context: Context): Promise<Record<string, unknown>> {
   const { activation, databasePassword, appPassword, databaseCaFile } = readDataConfig(context.topology);
-  await refuseStaleEpoch(context, "data", activation);
+  refuseStaleEpoch(await reachedBy(context, "data"), activation);
   const database = otherStack(context, activation.activeSite).requireOutput("database") as pulumi.Output<DatabaseOutput>;
 
   const writer = new postgresql.Provider("database", {

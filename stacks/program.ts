@@ -17,9 +17,10 @@ const ROOT = join(__dirname, "..");
 /**
  * The one program of every stack: `pulumi up` runs it, and so does the driver, inline. Which stack it is, its name says.
  * @param root folder of the topology files. @default the project's
+ * @param proceed gate of a site's update, see {@link Context}; other stacks have none
  * @throws BadInput for a stack name, a topology or a config that is wrong
  */
-export async function program(root: string = ROOT): Promise<Outputs> {
+export async function program(root: string = ROOT, proceed?: () => Promise<void>): Promise<Outputs> {
   const stack = parseStackName(pulumi.getStack());
   const topology = loadTopology(topologyFile(root, stack?.environment));
   const part = stack?.part ?? "";
@@ -33,7 +34,7 @@ export async function program(root: string = ROOT): Promise<Outputs> {
     ]);
   }
   const { environment } = stack;
-  const context: Context = { topology, environment, names: namesFor(topology, environment) };
+  const context: Context = { topology, environment, names: namesFor(topology, environment), ...(proceed && { proceed }) };
   if (part === "edge") return edge(context);
   if (part === "data") return data(context);
   return site(context, part);

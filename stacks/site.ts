@@ -5,7 +5,9 @@ import { Alarms } from "../components/alarms";
 import { ARCHIVE, Backups } from "../components/backups";
 import { Balancer } from "../components/balancer";
 import { ControlBucket } from "../components/control-bucket";
-import { Database } from "../components/database";
+import { Database, type Generation } from "../components/database";
+import { Guard } from "../components/guard";
+import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
 import { Network } from "../components/network";
 import { Storage } from "../components/storage";
@@ -17,13 +19,14 @@ import { bornAsReplica, takeoverSwitchOn } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
-import { refuseStaleEpoch } from "./epoch";
+import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
 
 const DAY = 86_400_000;
 
 /**
  * One site, in whatever role the config gives it. Active and standby differ in four places: what the database streams
- * from, the pods' environment and number, where the buckets are copied to, and the takeover switch.
+ * from, the pods' environment and number, where the buckets are copied to, and the takeover switch. A fenced site has no
+ * database but those that it left.
  * @throws BadInput for a config that does not hold together
  */
 export async function site(context: Context, name: SiteName): Promise<Record<string, unknown>> {
@@ -31,7 +34,9 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const definition = topology.sites[name];
   if (!definition) throw new RangeError(`no site ${name} in the topology`);
   const { activation, role, certificateArn, warm } = readSiteConfig(topology, name);
-  await refuseStaleEpoch(context, name, activation);
+  const reached = await reachedBy(context, name);
+  refuseStaleEpoch(reached, activation);
+  if (warm) refuseLostDatabase(reached, role, warm);
   const names = all.site(name);
   const { account } = topology;
   const { healthPath } = topology.traffic;
@@ -40,10 +45,13 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
 
   const network = new Network("network", { names, cidr: definition.network }, inRegion);
   const { keyArn } = new Keys("keys", { names, account }, inRegion);
-  const { bucket: switchBucket } = new SwitchBucket("switch", { names }, inRegion);
+  const others = Object.keys(topology.sites).filter((other) => other !== name);
+  const otherWarmSites = others.filter((other) => topology.sites[other]?.standby === "warm");
+  const guards = otherWarmSites.map((other) => all.site(other).guardRoleArn);
+  const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
   const { bucket: controlBucket } = new ControlBucket("control", { names, keyArn }, inRegion);
 
-  const tiers = warm ? planWorkloads(topology, role) : [];
+  const tiers = warm ? planWorkloads(topology, role, warm.capacity) : [];
   const balancer = new Balancer(
     "balancer",
     {
@@ -72,32 +80,43 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     return { ...outputs, vault: backups.vaultArn, buckets: { ...ownBuckets, [ARCHIVE]: backups.archive } };
   }
 
+  // Up to here no role makes a difference.
+  await context.proceed?.();
+
   const { database: definitionOfDatabase } = topology;
   const active = role === "active";
+  const generation = (count: number): Generation => ({
+    generation: count,
+    ...(!bornAsReplica(topology, name, count) && {
+      origin: {
+        databaseName: definitionOfDatabase.name,
+        storageGb: definitionOfDatabase.storageGb,
+        password: warm.databasePassword,
+      },
+    }),
+  });
   const database = new Database(
     "database",
     {
       names,
-      generation: warm.generation,
+      ...(role !== "fenced" && {
+        live: {
+          ...generation(warm.generation),
+          ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
+        },
+      }),
+      retained: warm.retained.map((left) => ({ ...generation(left), discard: warm.discard && left < warm.generation })),
       engineVersion: definitionOfDatabase.engineVersion,
+      leaseMs: topology.guard.lease,
       instanceClass: definitionOfDatabase.instanceClass,
       backupRetentionDays: definitionOfDatabase.backupRetention / DAY,
       subnetIds: network.privateSubnetIds,
       securityGroupId: network.databaseSecurityGroupId,
       keyArn,
-      ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
-      ...(!bornAsReplica(topology, name, warm.generation) && {
-        origin: {
-          databaseName: definitionOfDatabase.name,
-          storageGb: definitionOfDatabase.storageGb,
-          password: warm.databasePassword,
-        },
-      }),
     },
     inRegion,
   );
 
-  const otherWarmSites = Object.keys(topology.sites).filter((other) => other !== name && topology.sites[other]?.standby === "warm");
   const storage = new Storage(
     "storage",
     {
@@ -118,6 +137,12 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     enableSecretMutable: true,
     enableServerSideApply: true,
   });
+  const databaseAccess = {
+    host: database.address,
+    port: database.port,
+    name: definitionOfDatabase.name,
+    ...(warm.databaseCa !== undefined && { ca: warm.databaseCa }),
+  };
   const workloads = new Workloads(
     "workloads",
     {
@@ -127,21 +152,38 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       epoch: activation.epoch,
       writes: warm.writes,
       tiers,
-      database: {
-        host: database.address,
-        port: database.port,
-        name: definitionOfDatabase.name,
-        password: warm.appPassword,
-        ...(warm.databaseCa !== undefined && { ca: warm.databaseCa }),
-      },
+      database: { ...databaseAccess, password: warm.appPassword },
       cidr: definition.network,
       targetGroupArns: Object.fromEntries(Object.entries(balancer.targetGroups).map(([service, group]) => [service, group.arn])),
     },
     { providers: { kubernetes: cluster } },
   );
 
+  new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  new Guard(
+    "guard",
+    {
+      namespace: workloads.namespace,
+      partOf: all.namespace,
+      site: name,
+      role,
+      epoch: activation.epoch,
+      image: topology.guard.image,
+      intervalMs: topology.guard.interval,
+      leaseMs: topology.guard.lease,
+      ...(warm.confirmedUntil !== undefined && { confirmedUntil: warm.confirmedUntil }),
+      database: { ...databaseAccess, password: warm.databasePassword },
+      others: others.map((other) => {
+        const { region, switchBucket: bucket } = all.site(other);
+        return { site: other, region, bucket, warm: otherWarmSites.includes(other) };
+      }),
+      cidr: definition.network,
+    },
+    { providers: { kubernetes: cluster } },
+  );
+
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
-  const takeover = takeoverSwitchOn(topology, name, role)
+  const takeover = takeoverSwitchOn(role)
     ? new TakeoverSwitch("takeover", { bucket: switchBucket, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
     : undefined;
 
@@ -166,16 +208,19 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   );
 
   // What the site says of itself is written last: after an update that failed on the way, it is still in the epoch before.
-  const reached = pulumi.all([
+  const done = pulumi.all([
     database.address,
+    ...database.snapshots.map(({ urn }) => urn),
     takeover?.key,
     ...workloads.tiers.flatMap(({ deployments }) => deployments.map(({ urn }) => urn)),
   ]);
   return {
     ...outputs,
-    role: reached.apply(() => role),
-    activeSite: reached.apply(() => activation.activeSite),
-    epoch: reached.apply(() => activation.epoch),
+    role: done.apply(() => role),
+    activeSite: done.apply(() => activation.activeSite),
+    epoch: done.apply(() => activation.epoch),
+    generation: done.apply(() => warm.generation),
+    retained: database.retained,
     database: { identifier: database.identifier, address: database.address, port: database.port, name: definitionOfDatabase.name },
     namespace: workloads.namespace,
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Activation } from "./roles";
 import type { SiteName, Topology } from "./schema";
 
 /**
@@ -30,6 +31,8 @@ export interface SiteNames {
   /** RDS instance identifier of a generation. */
   database(generation: number): string;
   databaseArn(generation: number): string;
+  /** Security group of the site's databases. */
+  databaseSecurityGroup: string;
   /** Target group of a service; one load balancer and region a site, so the site is not in it. At most 32 characters. */
   targetGroup(service: string): string;
   /** Load balancer of the site. At most 32 characters. */
@@ -47,11 +50,19 @@ export interface SiteNames {
   switchHost: string;
   replicationRole: string;
   replicationRoleArn: string;
+  /** IAM role of the site's guard, which reads the other sites' takeover switches. */
+  guardRole: string;
+  guardRoleArn: string;
   vault: string;
 }
 
 /** Key of the takeover switch in its bucket. */
 export const TAKEOVER_KEY = "takeover";
+
+/** What the takeover switch says, for people and guards that read it; health checks only see that it is there. */
+export function takeoverContent({ activeSite, epoch }: Activation): string {
+  return JSON.stringify({ activeSite, epoch });
+}
 
 /** Master user of every site's database: RDS makes it, the `data` stack works as it. */
 export const DATABASE_ADMIN = "changeover";
@@ -83,11 +94,13 @@ export function namesFor(topology: Topology, environment: string): Names {
       const switchBucket = `${global}-switch`;
       const keyAlias = `alias/${service}-${prefix}`;
       const replicationRole = `${service}-${prefix}-replication`;
+      const guardRole = `${service}-${prefix}-guard`;
       const database = (generation: number): string => `${service}-${prefix}-${generation}`;
       return {
         region,
         prefix,
         database,
+        databaseSecurityGroup: `${prefix}-database`,
         targetGroup: (workload) => fit(`${environment}-${workload}`, 32),
         balancer: fit(prefix, 32),
         databaseArn: (generation) => `arn:aws:rds:${region}:${account}:db:${database(generation)}`,
@@ -100,6 +113,8 @@ export function namesFor(topology: Topology, environment: string): Names {
         switchHost: `${switchBucket}.s3.${region}.amazonaws.com`,
         replicationRole,
         replicationRoleArn: `arn:aws:iam::${account}:role/${replicationRole}`,
+        guardRole,
+        guardRoleArn: `arn:aws:iam::${account}:role/${guardRole}`,
         vault: `${service}-${prefix}`,
       };
     },

@@ -13,16 +13,26 @@ export interface Activation {
   epoch: Epoch;
 }
 
+/** What a site's own stack is configured with, as far as its role follows from it. */
+export interface Standing extends Activation {
+  /** Counts the site's databases. @default 1 */
+  generation?: number;
+  /** Generations that lost the role `active` and are kept. @default none */
+  retained?: readonly number[];
+}
+
 /**
- * A site's role, from the activation that its own stack was last configured with.
+ * A site's role, from what its own stack was last configured with. One whose newest database is kept and no more than
+ * that has nothing to stand by with: it is fenced until it gets a new one.
  * @param latest the newest activation known anywhere, where the caller knows more than the site does:
  *   a site that believes itself active under an older epoch is fenced.
  */
-export function roleOf(topology: Topology, site: SiteName, own: Activation, latest: Activation = own): Role {
+export function roleOf(topology: Topology, site: SiteName, own: Standing, latest: Activation = own): Role {
   const definition = topology.sites[site];
   if (!definition) throw new RangeError(`no site ${site} in the topology`);
   if (own.activeSite === site) return own.epoch < latest.epoch && latest.activeSite !== site ? "fenced" : "active";
-  return definition.standby === "cold" ? "dormant" : "standby";
+  if (definition.standby === "cold") return "dormant";
+  return own.retained?.includes(own.generation ?? 1) === true ? "fenced" : "standby";
 }
 
 /** Sites that stand after this one in the DNS chain: their takeover switches make it count as unhealthy. */
@@ -30,9 +40,9 @@ export function laterSites(topology: Topology, site: SiteName): SiteName[] {
   return topology.chain.slice(topology.chain.indexOf(site) + 1);
 }
 
-/** The takeover switch is on at an active site that DNS would not choose by itself. */
-export function takeoverSwitchOn(topology: Topology, site: SiteName, role: Role): boolean {
-  return role === "active" && topology.chain[0] !== site;
+/** The takeover switch is on at the active site. At home no health check asks for it, but the guards of the others do. */
+export function takeoverSwitchOn(role: Role): boolean {
+  return role === "active";
 }
 
 /** A site's first database at home is created empty; every other one begins as a replica of the active site's. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Duration } from "./duration";
+import { Duration, formatDuration } from "./duration";
 
 const Name = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, digits and dashes, at most 31, a letter first");
 
@@ -18,12 +18,14 @@ const Site = z.strictObject({
   description: z.string().optional().describe("for people: what the site is"),
 });
 
+const Image = z
+  .string()
+  .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image pinned by digest: name@sha256:<64 hex digits>")
+  .describe("container image, pinned by digest");
+
 /** A workload of the service: one Kubernetes Deployment at each site that runs. */
 const Workload = z.strictObject({
-  image: z
-    .string()
-    .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image pinned by digest: name@sha256:<64 hex digits>")
-    .describe("container image, pinned by digest"),
+  image: Image,
   path: z
     .string()
     .regex(/^\/[a-z0-9-]+$/, "a slash and a name, as in /payments")
@@ -112,6 +114,16 @@ const Shape = z.strictObject({
     takeoverFailures: z.int().min(1).max(10).describe("the same for a takeover switch"),
     ttl: Duration.describe("life of the public record in resolvers; alias records have 60s"),
   }),
+  guard: z
+    .strictObject({
+      image: Image,
+      interval: Duration.prefault("2s").describe("time between two looks at the other sites' takeover switches and at the database"),
+      lease: Duration.prefault("10s").describe(
+        "how long the services may log in to their database after its guard last said so, and how long an idle session of theirs stays: " +
+          "the longest that a site which was cut off can go on by itself once it is back; at least 3 x interval, at most 60s",
+      ),
+    })
+    .describe("the workload at every warm site that shuts the site's database when another site has become active"),
   verify: z
     .strictObject({ service: Name.describe("service through which a changeover is verified by a write that is read back") })
     .describe("what counts as recovered"),
@@ -232,6 +244,16 @@ function crossChecks(t: Topology): Problem[] {
     });
   if (t.traffic.healthInterval !== 10_000 && t.traffic.healthInterval !== 30_000) {
     problems.push({ path: "traffic.healthInterval", value: t.traffic.healthInterval, message: "10s or 30s: Route 53 has no other" });
+  }
+  const { interval, lease } = t.guard;
+  if (interval === 0) problems.push({ path: "guard.interval", value: interval, message: "more than nothing, as in 2s" });
+  if (lease < 3 * interval || lease > 60_000) {
+    const least = formatDuration(3 * interval);
+    problems.push({
+      path: "guard.lease",
+      value: lease,
+      message: `${least} to 60s: three times guard.interval, so that one slow look is forgiven, and a minute at most`,
+    });
   }
   const days = t.database.backupRetention / 86_400_000;
   if (!Number.isInteger(days) || days < 1 || days > 35)

@@ -1,4 +1,5 @@
 import { request, type RequestOptions } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface WorkloadState {
   service: string;
@@ -22,6 +23,44 @@ interface DeploymentList {
  * @throws where the API does not answer in time, naming its address
  */
 export async function probeWorkloads(kubeconfig: string, namespace: string, timeoutMs = 2_000): Promise<WorkloadState[]> {
+  const cluster = await connect(kubeconfig, timeoutMs);
+  const list = await cluster.call<DeploymentList>("GET", `/apis/apps/v1/namespaces/${namespace}/deployments`);
+  return list.items.map(({ metadata, spec, status }) => ({
+    service: metadata.name,
+    wanted: spec.replicas ?? 1,
+    ready: status?.readyReplicas ?? 0,
+    updated: status?.updatedReplicas ?? 0,
+  }));
+}
+
+/**
+ * Scales deployments to zero and waits until none of their pods is left.
+ * @param services names of the deployments; others of the namespace stay as they are
+ * @throws where the API does not answer in time, or pods are left when the time is over
+ */
+export async function scaleToZero(kubeconfig: string, namespace: string, services: string[], timeoutMs: number): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  const cluster = await connect(kubeconfig, timeoutMs);
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  await Promise.all(services.map((service) => cluster.call("PATCH", `${path}/${service}/scale`, { spec: { replicas: 0 } })));
+  for (;;) {
+    const { items } = await cluster.call<{ items: { metadata: { labels?: Record<string, string> } }[] }>(
+      "GET",
+      `/api/v1/namespaces/${namespace}/pods`,
+    );
+    const left = items.filter(({ metadata }) => services.includes(metadata.labels?.["app.kubernetes.io/name"] ?? "")).length;
+    if (left === 0) return;
+    if (performance.now() > until) throw new Error(`${left} pods are left after ${timeoutMs} ms`);
+    await sleep(100);
+  }
+}
+
+interface Cluster {
+  /** @throws where the API does not answer in time or with an error, naming its address */
+  call<T>(method: "GET" | "PATCH", path: string, body?: unknown): Promise<T>;
+}
+
+async function connect(kubeconfig: string, timeoutMs: number): Promise<Cluster> {
   const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
   config.loadFromString(kubeconfig);
@@ -29,22 +68,24 @@ export async function probeWorkloads(kubeconfig: string, namespace: string, time
   if (!server) throw new Error("the kubeconfig's current context has no cluster");
   const options: RequestOptions = { timeout: timeoutMs };
   await config.applyToHTTPSOptions(options);
-  try {
-    const list = await get<DeploymentList>(`${server}/apis/apps/v1/namespaces/${namespace}/deployments`, options, timeoutMs);
-    return list.items.map(({ metadata, spec, status }) => ({
-      service: metadata.name,
-      wanted: spec.replicas ?? 1,
-      ready: status?.readyReplicas ?? 0,
-      updated: status?.updatedReplicas ?? 0,
-    }));
-  } catch (error) {
-    throw new Error(`Kubernetes API ${server}: ${(error as Error).message}`, { cause: error });
-  }
+  return {
+    async call(method, path, body) {
+      try {
+        return await exchange(`${server}${path}`, { ...options, method }, timeoutMs, body);
+      } catch (error) {
+        throw new Error(`Kubernetes API ${server}: ${(error as Error).message}`, { cause: error });
+      }
+    },
+  };
 }
 
-function get<T>(url: string, options: RequestOptions, timeoutMs: number): Promise<T> {
+function exchange<T>(url: string, options: RequestOptions, timeoutMs: number, body: unknown): Promise<T> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { ...options, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+    const headers = {
+      ...(options.headers as Record<string, string> | undefined),
+      ...(body === undefined ? {} : { "content-type": "application/merge-patch+json" }),
+    };
+    const call = request(url, { ...options, headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("error", reject);
@@ -56,6 +97,6 @@ function get<T>(url: string, options: RequestOptions, timeoutMs: number): Promis
     call.on("error", (error) => {
       reject(error.name === "AbortError" || error.name === "TimeoutError" ? new Error(`no answer in ${timeoutMs} ms`) : error);
     });
-    call.end();
+    call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

@@ -23,11 +23,6 @@ export interface Account {
   duplicated: number;
   /** Age of the oldest lost write at the moment of the outage, in milliseconds; 0 where nothing was lost, or only later writes. */
   oldestLostAgeMs: number;
-  /**
-   * Acknowledgements by an older epoch for requests that were sent after a newer epoch had acknowledged: two sites
-   * took writes at once.
-   */
-  staleEpoch: number;
   services: ServiceDowntime[];
   tiers: TierDowntime[];
   /** Downtime over all services together: how long none of them acknowledged anything. */
@@ -54,11 +49,97 @@ export interface TierDowntime extends Downtime {
   tier: number;
 }
 
+/** One move of the active site, as far as the account needs it. */
+export interface Move {
+  /** Epoch that it began. */
+  epoch: number;
+  /** Site that took over. */
+  to: string;
+  /** When it began: the outage, or the command of a planned one. Milliseconds since 1970. */
+  at: number;
+  /** Up to when the ages of lost writes count, where that is later: the pause of a planned one. Default `at`. */
+  lastWritesAt?: number | undefined;
+}
+
+/** What one move did to the clients. Losses are those of the epoch that it ended, downtimes run up to the next move. */
+export interface MoveAccount extends Pick<
+  Account,
+  "acknowledged" | "lost" | "duplicated" | "oldestLostAgeMs" | "services" | "tiers" | "clientDowntimeMs"
+> {
+  epoch: number;
+  /**
+   * Acknowledgements by another site for requests that were sent after the target had acknowledged one: two sites took
+   * writes at once. Told by the site, not by the epoch: pods of a standby serve its promoted database before they are rolled.
+   */
+  elsewhere: number;
+  /** Of the service that waited longest between two of its acknowledgements. */
+  longestServicePauseMs: number;
+}
+
 export interface Window {
   /** Milliseconds since 1970. For a planned changeover: when it began. */
   outageAt: number;
   /** What was sent later is left out. Default: the end of the ledger. */
   until?: number;
+}
+
+/**
+ * The account of several moves, one after another. Every site's writes end up in the database of the site that is active
+ * at the end, so that one has to have them all. Pure.
+ * @param moves in order, at least one
+ * @returns `total` over all epochs, the last one included, which no move has ended
+ */
+export function accountOfMoves(
+  ledger: Iterable<Attempt>,
+  rows: Iterable<Row>,
+  moves: readonly Move[],
+): { total: Account; moves: MoveAccount[] } {
+  const attempts = [...ledger];
+  const kept = [...rows];
+  const [first] = moves;
+  if (!first) throw new RangeError("an account of no move");
+  const acknowledgements = attempts.filter(isAcknowledged).sort((a, b) => a.ackAt - b.ackAt);
+  const epochOf = firstEpochs(acknowledgements);
+  return {
+    total: account(attempts, kept, { outageAt: first.at }),
+    moves: moves.map(({ epoch, to, at, lastWritesAt = at }, i): MoveAccount => {
+      const from = moves[i - 1]?.epoch ?? 0;
+      const next = moves[i + 1]?.at;
+      const during = acknowledgements.filter((ack) => ack.at >= at && ack.at < (next ?? Infinity));
+      const takenOver = during.find((ack) => ack.site === to)?.ackAt ?? Infinity;
+      const elsewhere = during.filter((ack) => ack.site !== to && ack.at > takenOver).length;
+      const ended = (key: string): boolean => {
+        const acknowledged = epochOf.get(key) ?? Infinity;
+        return acknowledged >= from && acknowledged < epoch;
+      };
+      const { acknowledged, lost, duplicated, oldestLostAgeMs } = account(
+        attempts.filter(({ key }) => ended(key)),
+        kept.filter(({ key }) => ended(key)),
+        { outageAt: lastWritesAt },
+      );
+      const { services, tiers, clientDowntimeMs } = account(attempts, [], { outageAt: at, ...(next === undefined ? {} : { until: next }) });
+      const longestServicePauseMs = Math.max(0, ...services.map(({ downtimeMs }) => downtimeMs));
+      return {
+        epoch,
+        elsewhere,
+        acknowledged,
+        lost,
+        duplicated,
+        oldestLostAgeMs,
+        services,
+        tiers,
+        clientDowntimeMs,
+        longestServicePauseMs,
+      };
+    }),
+  };
+}
+
+/** Epoch that first acknowledged each key. @param acks in the order in which they came */
+function firstEpochs(acks: Acknowledgement[]): Map<string, number> {
+  const epochs = new Map<string, number>();
+  for (const { key, epoch } of acks) if (!epochs.has(key)) epochs.set(key, epoch);
+  return epochs;
 }
 
 /** Compares what the clients were told with what the surviving database has. Pure. */
@@ -102,7 +183,6 @@ export function account(ledger: Iterable<Attempt>, rows: Iterable<Row>, window: 
     lostKeys: lost.map(({ key }) => key),
     duplicated: duplicated.length,
     oldestLostAgeMs: lost.reduce((oldest, { ackAt }) => Math.max(oldest, window.outageAt - ackAt), 0),
-    staleEpoch: countStale(acks),
     services,
     tiers,
     clientDowntimeMs: longestGap(timesOf(acks), window.outageAt, end).downtimeMs,
@@ -141,13 +221,6 @@ function together(members: Downtime[], end: number): Downtime {
     firstAckAfter,
     downtimeMs: lastAckBefore === undefined ? longest : (firstAckAfter ?? end) - lastAckBefore,
   };
-}
-
-/** @param acks in the order in which they came */
-function countStale(acks: Acknowledgement[]): number {
-  const firstOf = new Map<number, number>();
-  for (const { epoch, ackAt } of acks) if (!firstOf.has(epoch)) firstOf.set(epoch, ackAt);
-  return acks.filter((ack) => [...firstOf].some(([epoch, since]) => epoch > ack.epoch && ack.at > since)).length;
 }
 
 /** All writes that a database has. @throws where it cannot be asked, or has no such table */

@@ -21,6 +21,10 @@ export interface DnsApi {
   transitions(): Transition[];
   /** Resolves after what Route 53 holds now is being served. */
   reread(): Promise<void>;
+  /** Closes the name server, as one that restarts. The health checks go on: they are other machines' work. */
+  pause(): Promise<void>;
+  /** Serves again; nothing to do where it does. */
+  resume(): Promise<void>;
 }
 
 /** Where load balancers are, by their DNS name; what an alias that evaluates its target's health also asks. */
@@ -69,6 +73,11 @@ export function createDns(lab: LabContext, balancers: BalancerDirectory): LabPar
     },
     POLL_MS,
   );
+  const pause = async (): Promise<void> => {
+    const serving = close;
+    close = undefined;
+    await serving?.();
+  };
   const onChange = (change: AwsChange): void => {
     if (change.service === "route53") refresh.soon();
   };
@@ -84,8 +93,7 @@ export function createDns(lab: LabContext, balancers: BalancerDirectory): LabPar
       lab.events.off("aws", onChange);
       await refresh.stop();
       prober.stop();
-      await close?.();
-      close = undefined;
+      await pause();
       client.destroy();
     },
     status: () => ({
@@ -97,6 +105,10 @@ export function createDns(lab: LabContext, balancers: BalancerDirectory): LabPar
     transitions: () => prober.transitions(),
     resolve,
     reread: () => refresh.now(),
+    pause,
+    async resume() {
+      close ??= await serveDns(lab.world.dns, resolve);
+    },
   };
 }
 

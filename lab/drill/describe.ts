@@ -2,49 +2,57 @@ import { paint, table } from "../../automation/output";
 import { formatDuration } from "../../topology/duration";
 import { estimateFailover } from "../../topology/estimate";
 import type { Topology } from "../../topology/schema";
-import { phaseTimes, type DrillResult } from "./result";
+import { phaseTimes, type Changeover, type DrillResult, type Segments } from "./result";
+import { headline, leftText, oldSiteText, reprotectionText, summary, values, writersText } from "./words";
 
 /** The drill as a person reads it. */
 export function describeDrill(drill: DrillResult, topology: Topology): string {
-  const blocks = [header(drill, topology)];
-  for (const changeover of drill.changeovers) {
-    blocks.push(
-      `${paint.bold(`${changeover.kind} ${changeover.from} → ${changeover.to}`)}, epoch ${changeover.epoch}: verified ${formatDuration(changeover.rtoMs)} after the outage, ${formatDuration(changeover.commandMs)} after the command`,
-      table(
-        ["PHASE OF THE RUNBOOK", "SEGMENTS", "TOOK", "BUDGET", ""],
-        phaseTimes(topology, changeover.segmentsMs).map(({ phase, budgetMs, segments, tookMs }) => [
-          phase,
-          segments.map((name) => `${name} ${formatDuration(changeover.segmentsMs[name])}`).join(", "),
-          formatDuration(tookMs),
-          formatDuration(budgetMs),
-          verdict(tookMs <= budgetMs),
-        ]),
-      ),
-    );
-  }
-  blocks.push(
+  const { changeovers, reprotections, oldSite } = drill;
+  const notes = [...reprotections.map(reprotectionText), ...(oldSite ? [oldSiteText(oldSite)] : [])];
+  return [
+    header(drill, topology),
+    ...changeovers.map((changeover) => `${paint.bold(headline(changeover))}: ${summary(changeover)}\n\n${times(changeover, topology)}`),
+    ...(notes.length > 0 ? [notes.join("\n")] : []),
     table(
-      ["TIER", "SERVICES", "BACK AFTER", "LARGEST DOWNTIME", ""],
+      ["TIER", "SERVICES", "AWAY FOR AT MOST", "LARGEST DOWNTIME", ""],
       drill.tiers.map(({ tier, readyMs, budgetMs, met }) => [
         String(tier),
         Object.keys(topology.tiers[tier]?.services ?? {}).join(", "),
-        readyMs === null ? "never" : formatDuration(readyMs),
+        readyMs === null ? "never back" : formatDuration(readyMs),
         formatDuration(budgetMs),
         verdict(met),
       ]),
     ),
     table(
       ["OBJECTIVE", "MEASURED", "TARGET", ""],
-      drill.objectives.map(({ name, measuredMs, targetMs, met }) => [
-        name,
-        measuredMs === null ? "-" : formatDuration(measuredMs),
-        formatDuration(targetMs),
-        verdict(met),
-      ]),
+      drill.objectives.map((objective) => {
+        const { measured, target } = values(objective);
+        return [objective.name, measured, target, verdict(objective.met)];
+      }),
     ),
-    writers(drill),
+    `${writersText(drill)}\n${leftText(drill)}`,
+  ].join("\n\n");
+}
+
+/** A failover by the runbook's phases; a planned move, which no schedule waits for, by its segments. */
+function times({ kind, segmentsMs }: Changeover, topology: Topology): string {
+  if (kind !== "failover") {
+    const segments = (Object.entries(segmentsMs) as [keyof Segments, number][]).filter(([name]) => name !== "detect");
+    return table(
+      segments.map(([name]) => name.toUpperCase()),
+      [segments.map(([, ms]) => formatDuration(ms))],
+    );
+  }
+  return table(
+    ["PHASE OF THE RUNBOOK", "SEGMENTS", "TOOK", "BUDGET", ""],
+    phaseTimes(topology, segmentsMs).map(({ phase, budgetMs, segments, tookMs }) => [
+      phase,
+      segments.map((name) => `${name} ${formatDuration(segmentsMs[name])}`).join(", "),
+      formatDuration(tookMs),
+      formatDuration(budgetMs),
+      verdict(tookMs <= budgetMs),
+    ]),
   );
-  return blocks.join("\n\n");
 }
 
 function header(drill: DrillResult, topology: Topology): string {
@@ -54,17 +62,6 @@ function header(drill: DrillResult, topology: Topology): string {
     `provider plugins: ${plugins.join(", ")}`,
     `the lab plays health checks every ${formatDuration(drill.lab.healthIntervalMs)} and records that live ${formatDuration(drill.lab.ttlMs)}; on AWS the same configuration gives`,
     `${formatDuration(topology.traffic.healthInterval)} × ${topology.traffic.healthFailures} + ${formatDuration(topology.traffic.ttl)} TTL, a promotion of minutes, and about ${formatDuration(aws.rtoMs)} in all (docs/figures.md)`,
-  ].join("\n");
-}
-
-function writers({ writers: { acknowledged, lost, duplicated }, changeovers, left }: DrillResult): string {
-  const rpo = changeovers[0]?.rpo;
-  const age = rpo && rpo.lost > 0 ? `, the oldest ${formatDuration(rpo.oldestLostAgeMs)} before the outage` : "";
-  const calls = changeovers.reduce((sum, { callsToLostRegion }) => sum + callsToLostRegion, 0);
-  return [
-    `writes acknowledged ${acknowledged}, lost ${lost}${age}, duplicated ${duplicated}`,
-    `calls to the lost region after the outage: ${calls}`,
-    `left behind: ${left.processes} processes, ${left.locks} locks, ${left.pendingOperations} pending operations`,
   ].join("\n");
 }
 

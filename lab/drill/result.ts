@@ -1,5 +1,6 @@
-import type { FailoverReport } from "../../automation/failover";
-import type { Topology } from "../../topology/schema";
+import type { MoveReport, ReportSegments, ReprotectReport } from "../../automation/changeover/report";
+import type { SiteName, Topology } from "../../topology/schema";
+import type { Move, MoveAccount } from "../clients/account";
 
 /** `drill.json`: one drill, measured. Times in milliseconds. */
 export interface DrillResult {
@@ -10,62 +11,128 @@ export interface DrillResult {
   plugins: Record<string, string>;
   /** What the lab plays faster than AWS. */
   lab: { healthIntervalMs: number; ttlMs: number };
+  /** In the order in which they happened. */
   changeovers: Changeover[];
+  reprotections: Reprotection[];
+  /** Writes sent straight to the site that came back, past DNS, from before its return until it was protected again. */
+  oldSite?: OldSite;
   tiers: TierResult[];
   objectives: Objective[];
+  /** Over the whole drill. */
   writers: { acknowledged: number; lost: number; duplicated: number };
   left: { processes: number; locks: number; pendingOperations: number };
 }
 
 export interface Changeover {
-  kind: "failover";
-  from: string;
-  to: string;
+  kind: "failover" | "switchover" | "failback";
+  from: SiteName;
+  to: SiteName;
   epoch: number;
+  /** They add up to `rtoMs`. */
   segmentsMs: Segments;
-  /** Outage to the write read back. */
+  /** Outage to the write read back; of a planned move: from the command. */
   rtoMs: number;
+  /** Of what the epoch that ended had acknowledged. The age is that at the outage, or at the pause. */
   rpo: { acknowledged: number; lost: number; duplicated: number; oldestLostAgeMs: number };
-  /** Last acknowledged write before the outage to the first one after, over all services. */
+  /** The longest time without an acknowledged write, over all services together. */
   clientDowntimeMs: number;
+  /** The same for the service that waited longest. */
+  longestServicePauseMs: number;
+  /** Of a planned move: from the pause at the site that is left to the opening of the target, by the driver's clock. */
+  pauseMs?: number;
   callsToLostRegion: number;
   /** The command's own time: start to the write read back. */
   commandMs: number;
 }
 
-export type Segments = Record<"detect" | "decide" | "fence" | "promote" | "services" | "traffic" | "verify", number>;
+export type Segments = Record<"detect" | keyof ReportSegments, number>;
+
+export interface Reprotection {
+  site: SiteName;
+  /** Command to a replica that streams within the RPO. */
+  protectedMs: number;
+  /** Rows that the old database has and the active one has not; `null` where none was left to compare. */
+  diverged: number | null;
+}
+
+export interface OldSite {
+  attempts: number;
+  /** Acknowledged; none may be. */
+  accepted: number;
+  /** Attempts that something at the site answered, if only with a refusal: without any, nothing is proven. */
+  answered: number;
+  /** How often each answer came. */
+  outcomes: Record<string, number>;
+}
 
 export interface TierResult {
   tier: number;
-  /** Outage to the first acknowledged write of every service of the tier; `null` where one never came back. */
+  /**
+   * Outage to the first acknowledged write of every service of the tier; of a planned move, from the first service that
+   * went to the last one back. The longest of the drill's moves; `null` where one never came back.
+   */
   readyMs: number | null;
   budgetMs: number;
   met: boolean;
 }
 
-export interface Objective {
-  name: string;
-  targetMs: number;
-  measuredMs: number | null;
-  met: boolean;
+/** Held against a time, or against a number of writes. */
+export type Objective = { name: string; met: boolean } & (
+  { targetMs: number; measuredMs: number | null } | { target: number; measured: number }
+);
+
+/** One move under drill, as it was observed. */
+export interface ObservedMove {
+  kind: Changeover["kind"];
+  report: MoveReport;
+  /** Of a failover. Milliseconds of the wall clock; `detectedAt`: when the health checks had the lost site out of DNS. */
+  outage?: { at: number; detectedAt: number; callsToLostRegion: number };
 }
 
-/** Moments of a failover under drill, in milliseconds of the wall clock. */
-export interface Moments {
-  outageAt: number;
-  /** When the health checks had the lost site out of DNS. */
-  detectedAt: number;
-  report: FailoverReport;
+/** A move, as the clients' account is told of it. */
+export function moveOf(move: ObservedMove): Move {
+  const { epoch, to, pause } = move.report;
+  return { epoch, to, at: beginning(move), lastWritesAt: pause?.from };
 }
 
-/** Cuts the time from outage to verified write into segments that add up to it. */
-export function segmentsOf({ outageAt, detectedAt, report }: Moments): Segments {
+/** When a move began for the clients. */
+function beginning({ report, outage }: ObservedMove): number {
+  return outage?.at ?? report.startedAt;
+}
+
+/** Cuts the time of a move into segments that add up to it; a planned one has nothing to detect. */
+export function segmentsOf({ report, outage }: ObservedMove): Segments {
   const { decide, ...rest } = report.segmentsMs;
-  return { detect: detectedAt - outageAt, decide: report.startedAt + decide - detectedAt, ...rest };
+  if (!outage) return { detect: 0, decide, ...rest };
+  return { detect: outage.detectedAt - outage.at, decide: report.startedAt + decide - outage.detectedAt, ...rest };
 }
 
-export function rtoOf(moments: Moments): number {
-  return moments.report.startedAt + moments.report.recoveredMs - moments.outageAt;
+export function rtoOf(move: ObservedMove): number {
+  return move.report.startedAt + move.report.recoveredMs - beginning(move);
+}
+
+/** A move and what it did to the clients. */
+export function changeoverOf(move: ObservedMove, account: MoveAccount): Changeover {
+  const { kind, report, outage } = move;
+  const { acknowledged, lost, duplicated } = account;
+  return {
+    kind,
+    from: report.from,
+    to: report.to,
+    epoch: report.epoch,
+    segmentsMs: segmentsOf(move),
+    rtoMs: rtoOf(move),
+    rpo: { acknowledged, lost, duplicated, oldestLostAgeMs: Math.round(account.oldestLostAgeMs) },
+    clientDowntimeMs: Math.round(account.clientDowntimeMs),
+    longestServicePauseMs: Math.round(account.longestServicePauseMs),
+    ...(report.pause && { pauseMs: report.pause.to - report.pause.from }),
+    callsToLostRegion: outage?.callsToLostRegion ?? 0,
+    commandMs: report.recoveredMs,
+  };
+}
+
+export function reprotectionOf({ site, protectedMs, diverged }: ReprotectReport): Reprotection {
+  return { site, protectedMs, diverged: diverged?.rows ?? null };
 }
 
 /** The runbook's budget for each segment: its schedule's phase, which segments of one phase share. */
@@ -83,13 +150,54 @@ export function phaseTimes(topology: Topology, segmentsMs: Segments) {
   return segmentBudgets(topology).map((phase) => ({ ...phase, tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0) }));
 }
 
-/** RTO and RPO of a regional outage, held against what was measured. */
-export function objectivesOf(topology: Topology, rtoMs: number, oldestLostAgeMs: number): Objective[] {
+/** Each tier's worst time over the moves. */
+export function tierResults(topology: Topology, moves: { move: ObservedMove; account: MoveAccount }[]): TierResult[] {
+  return topology.tiers.map(({ tier, maxDowntime }) => {
+    const times = moves.map(({ move, account }) => {
+      const downtime = account.tiers.find((other) => other.tier === tier);
+      if (downtime?.firstAckAfter === undefined) return null;
+      return Math.round(move.outage ? downtime.firstAckAfter - move.outage.at : downtime.downtimeMs);
+    });
+    const readyMs = times.reduce((worst, ms) => (worst === null || ms === null ? null : Math.max(worst, ms)), 0);
+    return { tier, readyMs, budgetMs: maxDowntime, met: readyMs !== null && readyMs <= maxDowntime };
+  });
+}
+
+/** The longest that clients may be without an acknowledged write in a planned move, in milliseconds. */
+const WRITE_PAUSE_MS = 3_000;
+
+/** What was measured, held against the topology's RTO and RPO of a regional outage, and against what a planned move promises. */
+export function objectivesOf(
+  topology: Topology,
+  { changeovers, oldSite, lost, elsewhere }: Pick<DrillResult, "changeovers" | "oldSite"> & { lost: number; elsewhere: number },
+): Objective[] {
   const { rto, rpo } = topology.disasters["regional-outage"];
+  const failovers = changeovers.filter(({ kind }) => kind === "failover");
+  const planned = changeovers.filter(({ kind }) => kind !== "failover");
+  const lostInFailovers = failovers.reduce((sum, changeover) => sum + changeover.rpo.lost, 0);
   return [
-    { name: "regional-outage RTO", targetMs: rto, measuredMs: rtoMs, met: rtoMs <= rto },
-    { name: "regional-outage RPO", targetMs: rpo, measuredMs: oldestLostAgeMs, met: oldestLostAgeMs <= rpo },
+    ...failovers.flatMap(({ rtoMs, rpo: { oldestLostAgeMs } }) => [
+      within("regional-outage RTO", rto, rtoMs),
+      within("regional-outage RPO", rpo, oldestLostAgeMs),
+    ]),
+    ...(planned.length === 0
+      ? []
+      : [
+          within("switchover write pause", WRITE_PAUSE_MS, Math.max(...planned.map(({ longestServicePauseMs }) => longestServicePauseMs))),
+          // Whatever is lost and was not lost by an outage.
+          none("lost", lost - lostInFailovers),
+        ]),
+    none("writes by two sites at once", elsewhere),
+    ...(oldSite ? [none("writes accepted by the site that came back", oldSite.accepted)] : []),
   ];
+}
+
+function within(name: string, targetMs: number, measuredMs: number): Objective {
+  return { name, targetMs, measuredMs, met: measuredMs <= targetMs };
+}
+
+function none(name: string, measured: number): Objective {
+  return { name, target: 0, measured, met: measured === 0 };
 }
 
 /** Whether everything that the drill set out to hold was held. */

@@ -9,7 +9,10 @@ export interface RequestRecord {
   userAgent: string;
 }
 
-/** Requests that reached a region while it was lost. Those of health checkers are not among them: they are meant to ask. */
+/**
+ * Requests that reached a region while it was lost. Those of health checkers and of guards are not among them: they are
+ * meant to ask, on the data plane and for one object.
+ */
 export interface OutageCounts {
   mode: OutageMode;
   from: string;
@@ -23,10 +26,12 @@ export interface OutageCounts {
 }
 
 export interface RegionCounts {
-  /** All requests since the gateway started, those of health checkers left out. */
+  /** All requests since the gateway started, those of health checkers and guards left out. */
   total: number;
   /** Requests of health checkers. */
   probes: number;
+  /** Requests of guards, for takeover switches. */
+  guards: number;
   /** The current outage, or the last one. */
   outage?: OutageCounts;
 }
@@ -37,6 +42,7 @@ const RECENT = 50;
 export class Counter {
   private total = 0;
   private probes = 0;
+  private guards = 0;
   private outage: OutageCounts | undefined;
 
   begin(mode: OutageMode): void {
@@ -47,14 +53,15 @@ export class Counter {
     if (this.outage) this.outage.to ??= new Date().toISOString();
   }
 
-  add(request: Pick<AwsRequest, "service" | "action">, userAgent: string, probe: boolean): void {
-    if (probe) {
-      this.probes += 1;
-      return;
-    }
+  add(request: Pick<AwsRequest, "service" | "action">, userAgent: string, asker: "probe" | "guard" | "client"): void {
+    if (asker === "probe") this.probes += 1;
+    else if (asker === "guard") this.guards += 1;
+    else this.addClient(request, userAgent);
+  }
+
+  private addClient({ service, action }: Pick<AwsRequest, "service" | "action">, userAgent: string): void {
     this.total += 1;
     if (!this.outage || this.outage.to !== undefined) return;
-    const { service, action } = request;
     const key = `${service}:${action}`;
     this.outage.total += 1;
     this.outage.byAction[key] = (this.outage.byAction[key] ?? 0) + 1;
@@ -63,6 +70,11 @@ export class Counter {
   }
 
   get value(): RegionCounts {
-    return structuredClone({ total: this.total, probes: this.probes, ...(this.outage ? { outage: this.outage } : {}) });
+    return structuredClone({
+      total: this.total,
+      probes: this.probes,
+      guards: this.guards,
+      ...(this.outage ? { outage: this.outage } : {}),
+    });
   }
 }

@@ -1,4 +1,6 @@
 import { parseXML } from "@aws-sdk/xml-builder";
+import { GUARD_AGENT } from "../../guard/agent";
+import { TAKEOVER_KEY } from "../../topology/names";
 import { restAction } from "./rest-actions";
 import { s3Action, s3Host } from "./s3-actions";
 import type { AwsRequest, Protocol } from "./mend";
@@ -22,6 +24,17 @@ const HEALTH_CHECKER_ADDRESS = "15.177.2.1";
 
 /** User agent of Route 53's health checkers, also in the lab. */
 export const HEALTH_CHECKER_AGENT = "Amazon-Route53-Health-Check-Service";
+
+/**
+ * Who asks, as far as it matters for the counts. A guard is one that reads a takeover switch; whatever else it asked for
+ * would be anybody's request.
+ */
+export function askerOf({ service, action, parameters, headers }: AwsRequest): "probe" | "guard" | "client" {
+  const agent = headers["user-agent"] ?? "";
+  if (agent.startsWith(HEALTH_CHECKER_AGENT)) return "probe";
+  const readsSwitch = service === "s3" && action === "GetObject" && parameters["key"] === TAKEOVER_KEY;
+  return readsSwitch && agent.includes(GUARD_AGENT) ? "guard" : "client";
+}
 
 const GLOBAL_REGION = "us-east-1";
 

@@ -6,7 +6,7 @@ import type { LabContext, LabPart, OutageMode } from "../part";
 import { REGIONS, type Endpoint } from "../world";
 import { Counter, type RegionCounts } from "./counts";
 import { awsError, internalError, throttled } from "./errors";
-import { HEALTH_CHECKER_AGENT, identify, isGlobal, isRead } from "./identify";
+import { askerOf, identify, isGlobal, isRead } from "./identify";
 import { isResponse, type AwsRequest, type AwsResponse, type Mend } from "./mend";
 import { ownMends } from "./mends";
 import { unsupported } from "./unsupported";
@@ -100,7 +100,7 @@ export function createGateway(lab: LabContext, mends: Mend[]): Gateway {
     const state = stateOf(request.region);
     const agent = request.headers["user-agent"] ?? "";
     const counted = listener !== undefined && lost(request, listener) === stateOf(listener) ? stateOf(listener) : state;
-    counted.counter.add(request, agent, agent.startsWith(HEALTH_CHECKER_AGENT));
+    counted.counter.add(request, agent, askerOf(request));
 
     state.busy.add(socket);
     try {

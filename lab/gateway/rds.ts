@@ -5,7 +5,7 @@ import type { AwsRequest, AwsResponse, Mend } from "./mend";
 
 /**
  * Amazon RDS as far as moto gets it wrong and PostgreSQL is behind it: real endpoints and states, promotion that ends
- * the replica link on both sides, replicas with settings of their own, refusals that moto does not know.
+ * the replica link on both sides, replicas with settings of their own, snapshots that are copies of the data, refusals that moto does not know.
  * Instances of other engines and members of Aurora clusters are left as moto shows them.
  */
 export function rdsMend(plane: RdsPlane): Mend {
@@ -22,6 +22,10 @@ export function rdsMend(plane: RdsPlane): Mend {
           return undefined;
         case "DescribeDBInstances":
           return mendFilter(plane, request);
+        case "CreateDBSnapshot":
+          return guardSnapshot(plane, request);
+        case "DeleteDBSnapshot":
+          return guardSnapshotDeletion(plane, request);
         case "RestoreDBInstanceFromDBSnapshot":
         case "RestoreDBInstanceToPointInTime":
           return awsError(request, 400, "InvalidRestoreFault", `${request.action}: the lab has no data to restore from yet.`);
@@ -32,6 +36,7 @@ export function rdsMend(plane: RdsPlane): Mend {
     async response(request, response) {
       if (response.status !== 200) return undefined;
       const text = response.body.toString("utf8");
+      if (text.includes("<DBSnapshot>")) return { ...response, body: Buffer.from(mendSnapshots(plane, request, text)) };
       if (!text.includes("<DBInstance>")) return undefined;
       return { ...response, body: Buffer.from(mendInstances(plane, request, text)) };
     },
@@ -91,6 +96,21 @@ async function guardPromotion(plane: RdsPlane, request: AwsRequest): Promise<Aws
   return undefined;
 }
 
+async function guardSnapshot(plane: RdsPlane, request: AwsRequest): Promise<AwsResponse | undefined> {
+  const { region } = request;
+  const id = idOf(request);
+  const state = plane.stateOf(region, id);
+  if (state === undefined) return (await plane.recordOf(region, id)) ? undefined : notFound(request, id);
+  if (state === "available") return undefined;
+  return awsError(request, 400, "InvalidDBInstanceState", `DB instance ${id} is not in the available state; it is ${state}.`);
+}
+
+function guardSnapshotDeletion(plane: RdsPlane, request: AwsRequest): AwsResponse | undefined {
+  const id = request.parameters.DBSnapshotIdentifier ?? "";
+  if (plane.snapshotStateOf(request.region, id) !== "creating") return undefined;
+  return awsError(request, 400, "InvalidDBSnapshotState", `DB snapshot ${id} is being created.`);
+}
+
 /** The official provider looks instances up by `dbi-resource-id`, which moto gives all of them alike. */
 function mendFilter(plane: RdsPlane, request: AwsRequest): AwsRequest | undefined {
   const changed: Record<string, string> = {};
@@ -145,6 +165,18 @@ function mendInstance(plane: RdsPlane, request: Pick<AwsRequest, "region" | "act
   return mended;
 }
 
+/** Corrects each `<DBSnapshot>` of an answer: moto's is available at once, and knows nothing of the data. */
+function mendSnapshots(plane: RdsPlane, { region, action }: Pick<AwsRequest, "region" | "action">, xml: string): string {
+  return xml.replace(/<DBSnapshot>.*?<\/DBSnapshot>/gs, (block) => {
+    const id = element(block, "DBSnapshotIdentifier") ?? "";
+    const state = action === "CreateDBSnapshot" ? "creating" : plane.snapshotStateOf(region, id);
+    const instance = element(block, "DBInstanceIdentifier");
+    if (element(block, "Engine") !== "postgres" || state === undefined || instance === undefined) return block;
+    const mended = setElement(setElement(block, "Status", state), "PercentProgress", state === "available" ? "100" : "0");
+    return setElement(mended, "DbiResourceId", plane.resourceIdOf(region, instance));
+  });
+}
+
 /** Status in the answer that accepts a request, where it differs from what was before. */
 const ANNOUNCED: Record<string, string> = {
   CreateDBInstance: "creating",
@@ -164,7 +196,7 @@ function element(block: string, name: string): string | undefined {
 function setElement(block: string, name: string, value: string, isXml = false): string {
   const made = `<${name}>${isXml ? value : escapeXml(value)}</${name}>`;
   const stripped = removeElement(block, name);
-  return stripped.replace(/<\/DBInstance>$/, () => `${made}</DBInstance>`);
+  return stripped.replace(/<\/\w+>$/, (end) => made + end);
 }
 
 function removeElement(block: string, name: string): string {

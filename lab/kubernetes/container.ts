@@ -8,6 +8,7 @@ import type { KubernetesApi } from "./api";
 import { ConfigError, expand, resolveEnvironment, type Placement, type Sources } from "./environment";
 import { afterProbe, beginProbe, probeSettings, untilNextProbe, type ProbeKind } from "./probe";
 import { attemptProbe } from "./probe-request";
+import { identityOf, programOf, type Programs } from "./programs";
 import { RestartDelay, startsAgain } from "./restart";
 import type { Slots } from "./slots";
 import type { ContainerView, WireContainerState } from "./status";
@@ -17,8 +18,8 @@ export interface PodHost {
   lab: LabContext;
   region: string;
   api: KubernetesApi;
-  /** File of the bundled service, run for every container that names no command of its own. */
-  serviceProgram: string;
+  /** Run for containers that name no command of their own. */
+  programs: Programs;
   sources(namespace: string): Sources;
   /** Bounds how many processes come up at once. */
   starts: Slots;
@@ -112,6 +113,7 @@ export class Container {
     try {
       const env = {
         HOSTNAME: this.pod.metadata?.name ?? "",
+        ...identityOf(this.pod.spec?.serviceAccountName, this.host.lab.world),
         ...(await resolveEnvironment(this.spec, this.pod, this.placement, this.host.sources(this.pod.metadata?.namespace ?? ""))),
       };
       if (aborted(this.stopped.signal)) return undefined;
@@ -133,7 +135,7 @@ export class Container {
     const args = (this.spec.args ?? []).map((text) => expand(text, env));
     const [command, ...rest] = (this.spec.command ?? []).map((text) => expand(text, env));
     if (command !== undefined) return { command, args: [...rest, ...args] };
-    return { command: process.execPath, args: [...SERVICE_NODE_ARGUMENTS, this.host.serviceProgram, ...args] };
+    return { command: process.execPath, args: [...SERVICE_NODE_ARGUMENTS, programOf(this.spec.image, this.host.programs), ...args] };
   }
 
   private ended(process: LabProcess, exitCode: number, signal: NodeJS.Signals | null, begun: number): void {

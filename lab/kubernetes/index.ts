@@ -6,13 +6,14 @@ import { ControlPlane, kubeconfigText } from "./control-plane";
 import { EndpointSlices } from "./endpoint-slices";
 import { BINDINGS, installObjects } from "./objects";
 import { PodRunner } from "./pods";
+import type { Programs } from "./programs";
 import { Store } from "./store";
 import { TargetGroupBindings, type TargetGroupBinding } from "./target-group-binding";
 import { Tripwire, waitingConnections } from "./tripwire";
 
 export interface ClusterOptions {
-  /** File that `buildService` made: what a container without a command of its own runs. */
-  serviceProgram: string;
+  /** Files that `lab up` made: what containers without a command of their own run. */
+  programs: Programs;
 }
 
 export interface ClusterApi {
@@ -72,7 +73,7 @@ class Cluster implements LabPart, ClusterApi {
     this.serving = new Promise((resolve, reject) => (this.served = { resolve, reject }));
     this.serving.catch(() => undefined);
     this.controlPlane = new ControlPlane(lab, region, api, admin);
-    this.runner = new PodRunner(lab, region, api, options.serviceProgram, this.pods);
+    this.runner = new PodRunner(lab, region, api, options.programs, this.pods);
     this.slices = new EndpointSlices(lab, api, this.services, this.pods);
     this.targets = new TargetGroupBindings(lab, region, this.bindings, this.services, this.pods);
   }

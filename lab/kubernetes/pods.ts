@@ -4,6 +4,7 @@ import { ApiError, type KubernetesApi } from "./api";
 import type { PodHost } from "./container";
 import type { Sources } from "./environment";
 import { NODE, Pod } from "./pod";
+import type { Programs } from "./programs";
 import { Slots } from "./slots";
 import type { Store } from "./store";
 
@@ -21,14 +22,14 @@ export class PodRunner {
     private readonly lab: LabContext,
     private readonly region: string,
     private readonly api: KubernetesApi,
-    serviceProgram: string,
+    programs: Programs,
     private readonly store: Store<V1Pod>,
   ) {
     this.host = {
       lab,
       region,
       api,
-      serviceProgram,
+      programs,
       sources: (namespace) => this.sources(namespace),
       starts: new Slots(STARTS_AT_ONCE),
       frozen: () => this.frozen,

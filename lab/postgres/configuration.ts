@@ -38,6 +38,7 @@ const HANDED_ON = new Set([
   "default_transaction_read_only",
   "hot_standby_feedback",
   "idle_in_transaction_session_timeout",
+  "idle_session_timeout",
   "lock_timeout",
   "log_connections",
   "log_disconnections",

@@ -11,6 +11,7 @@ import { parseIdentifier, type InstanceName, type InstanceState, type RdsPlane }
 import { Records, type InstanceRecord } from "./records";
 import type { Replication } from "./replication";
 import { freezeServers, killServers, removeDataFolder, thawServers } from "./server";
+import { Snapshots, type SnapshotState } from "./snapshots";
 
 export type { InstanceState, RdsPlane } from "./plane";
 export type { Replication } from "./replication";
@@ -30,6 +31,7 @@ class PostgresPlane implements LabPart, RdsPlane {
   private readonly created = new Map<string, number>();
   private readonly outages = new Outages();
   private readonly records: Records;
+  private readonly snapshots: Snapshots;
   private readonly folder: string;
   /** Marks processes of this lab among others on the machine. */
   private readonly token: string;
@@ -42,6 +44,9 @@ class PostgresPlane implements LabPart, RdsPlane {
   constructor(private readonly lab: LabContext) {
     this.records = new Records(lab.world);
     this.folder = join(lab.folder, this.name);
+    this.snapshots = new Snapshots(join(this.folder, "snapshots"), (message) => {
+      this.log(message);
+    });
     this.token = `lab-${createHash("sha256").update(lab.folder).digest("hex").slice(0, 8)}-`;
   }
 
@@ -120,6 +125,10 @@ class PostgresPlane implements LabPart, RdsPlane {
     return this.find(region, id)?.state;
   }
 
+  snapshotStateOf(region: string, id: string): SnapshotState | undefined {
+    return this.snapshots.stateOf(region, id);
+  }
+
   resourceIdOf(region: string, id: string): string {
     const name = this.find(region, id)?.bornAs ?? key(region, id);
     return `db-${createHash("sha256").update(name).digest("hex").slice(0, 26).toUpperCase()}`;
@@ -183,6 +192,9 @@ class PostgresPlane implements LabPart, RdsPlane {
         if (this.find(source.region, source.id)) this.register(region, id, source).buildReplica();
         break;
       }
+      case "DeleteDBSnapshot":
+        this.snapshots.remove(region, parameters.DBSnapshotIdentifier ?? "");
+        break;
       case "ModifyDBParameterGroup":
       case "ResetDBParameterGroup":
         // Which instances use the group is in moto; rereading a handful is quicker than being clever.
@@ -219,9 +231,15 @@ class PostgresPlane implements LabPart, RdsPlane {
       case "StartDBInstance":
         instance.resume();
         break;
-      case "DeleteDBInstance":
-        instance.delete(parameters.SkipFinalSnapshot === "true" ? undefined : parameters.FinalDBSnapshotIdentifier);
+      case "CreateDBSnapshot":
+        this.snapshots.take(instance.region, parameters.DBSnapshotIdentifier ?? "", (folder) => instance.copyTo(folder));
         break;
+      case "DeleteDBInstance": {
+        const final = parameters.SkipFinalSnapshot === "true" ? undefined : parameters.FinalDBSnapshotIdentifier;
+        if (final === undefined) void instance.delete();
+        else this.snapshots.take(instance.region, final, (folder) => instance.delete(folder));
+        break;
+      }
     }
   }
 
@@ -237,7 +255,7 @@ class PostgresPlane implements LabPart, RdsPlane {
         const known = this.in(region);
         if (known.length === 0) continue;
         const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
-        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) instance.delete();
+        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) void instance.delete();
       }
     };
     this.reconciling = look()

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LabContext } from "../part";
 import type { Endpoint } from "../world";
@@ -197,24 +197,44 @@ export class Instance implements InstanceName {
     this.transition("starting", () => this.run());
   }
 
-  /** @param finalSnapshot identifier under which the data is kept; `undefined` keeps nothing */
-  delete(finalSnapshot?: string): void {
+  /** Copies the data as it is into a folder. An outage of the region holds it up. @throws Error where the instance goes first */
+  copyTo(folder: string): Promise<void> {
+    return this.enqueue(async () => {
+      for (;;) {
+        await this.around.outages.over(this.region, () => this.gone);
+        if (this.gone) throw new Error(`postgres: ${this.region}/${this.id} was deleted before it was copied`);
+        rmSync(folder, { recursive: true, force: true });
+        mkdirSync(dirname(folder), { recursive: true });
+        try {
+          await this.run();
+          await this.server.copy(this.upstream(this), folder);
+          return;
+        } catch (error) {
+          if (!this.isLost) throw error;
+        }
+      }
+    });
+  }
+
+  /** @param keepAt folder that the data goes to; `undefined` keeps nothing */
+  delete(keepAt?: string): Promise<void> {
     this.state = "deleting";
     this.abandon();
-    this.background(
-      this.enqueue(async () => {
-        await this.server.stop();
-        if (finalSnapshot !== undefined && this.built) {
-          const snapshots = join(dirname(this.server.folder), "snapshots");
-          mkdirSync(snapshots, { recursive: true });
-          renameSync(this.server.folder, join(snapshots, `${this.region}-${finalSnapshot}`));
-        } else {
-          this.server.remove();
-        }
-        this.around.forget(this);
-        this.log("deleted");
-      }),
-    );
+    const done = this.enqueue(async () => {
+      await this.server.stop();
+      const kept = keepAt !== undefined && this.built;
+      if (kept) {
+        mkdirSync(dirname(keepAt), { recursive: true });
+        renameSync(this.server.folder, keepAt);
+      } else {
+        this.server.remove();
+      }
+      this.around.forget(this);
+      this.log("deleted");
+      if (keepAt !== undefined && !kept) throw new Error(`postgres: ${this.region}/${this.id} had no data to keep`);
+    });
+    this.background(done);
+    return done;
   }
 
   /** The lab ends. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../world";
 import type { InstanceRecord } from "./records";
 import type { Replication } from "./replication";
+import type { SnapshotState } from "./snapshots";
 
 /** `DBInstanceStatus` values that the lab uses. */
 export type InstanceState =
@@ -17,6 +18,8 @@ export interface RdsPlane {
   /** Identifiers of a region's instances. */
   identifiersOf(region: string): string[];
   endpointOf(region: string, id: string): Endpoint | undefined;
+  /** `available` once the copy of the data is whole; `undefined`: no such DB snapshot, or not one of PostgreSQL. */
+  snapshotStateOf(region: string, id: string): SnapshotState | undefined;
   /** `available` only while PostgreSQL accepts connections. */
   stateOf(region: string, id: string): InstanceState | undefined;
   /** Source as RDS shows it (an ARN if it is in another region); `null` for a primary, promoted or born so. */

@@ -72,10 +72,16 @@ export class PostgresServer {
   /** Makes the folder a copy of a running server's and marks it a replica. */
   async cloneFrom(upstream: Upstream): Promise<void> {
     this.remove();
+    await this.copy(upstream, this.folder);
+    writeFileSync(join(this.folder, "standby.signal"), "", { mode: 0o600 });
+  }
+
+  /** Copies a running server's data, with the WAL that makes it whole, into a folder that is not there or empty. */
+  async copy(upstream: Upstream, folder: string): Promise<void> {
     await this.tool(
       "pg_basebackup",
       [
-        `--pgdata=${this.folder}`,
+        `--pgdata=${folder}`,
         `--host=${upstream.endpoint.host}`,
         `--port=${upstream.endpoint.port}`,
         `--username=${upstream.user}`,
@@ -92,7 +98,6 @@ export class PostgresServer {
         PGCONNECT_TIMEOUT: "5",
       },
     );
-    writeFileSync(join(this.folder, "standby.signal"), "", { mode: 0o600 });
   }
 
   /** Writes the configuration; a running server takes over what needs no restart. */

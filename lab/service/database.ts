@@ -64,7 +64,8 @@ export class Database {
       query_timeout: 2_000,
       statement_timeout: 2_000,
       lock_timeout: 1_500,
-      idleTimeoutMillis: 30_000,
+      // Sooner than the server ends idle sessions (guard.lease in topology.yaml), so that no request meets one that is being ended.
+      idleTimeoutMillis: 5_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 1_000,
     });

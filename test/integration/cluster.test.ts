@@ -22,7 +22,7 @@ const registered = new Set<string>();
 beforeAll(async () => {
   lab = await testLab(SHIFT);
   aws = await targetGroups();
-  cluster = await createCluster(lab, REGION, { serviceProgram: "/nonexistent" });
+  cluster = await createCluster(lab, REGION, { programs: { service: "/nonexistent", guard: "/nonexistent" } });
   await cluster.start();
   writeFileSync(join(lab.folder, "kubeconfig"), cluster.kubeconfig());
 });

@@ -11,8 +11,11 @@ import {
   CreateDBInstanceCommand,
   CreateDBInstanceReadReplicaCommand,
   CreateDBParameterGroupCommand,
+  CreateDBSnapshotCommand,
   DeleteDBInstanceCommand,
+  DeleteDBSnapshotCommand,
   DescribeDBInstancesCommand,
+  DescribeDBSnapshotsCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   PromoteReadReplicaCommand,
@@ -278,6 +281,35 @@ describe.skipIf(!runnable)(
         /protect/,
       );
       expect(await keys(SOURCE)).toContain("before");
+    });
+
+    it("takes snapshots: whole copies of the data, which outlive their instance and its region's outage", async () => {
+      const rds = client(REPLICA.region);
+      const folderOf = (snapshot: string): string => join(lab.folder, "postgres", "snapshots", `${REPLICA.region}-${snapshot}`);
+      const statusOf = async (snapshot: string): Promise<string | undefined> =>
+        (await rds.send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: snapshot }))).DBSnapshots?.[0]?.Status;
+      const take = (snapshot: string): Promise<unknown> =>
+        rds.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier: REPLICA.id, DBSnapshotIdentifier: snapshot }));
+
+      expect(await take("left")).toMatchObject({ DBSnapshot: { Status: "creating" } });
+      await until(async () => (await statusOf("left")) === "available");
+      await run(join(BIN, "pg_verifybackup"), [folderOf("left")]);
+
+      await take("interrupted");
+      await plane.outage?.(REPLICA.region, "stop");
+      await plane.heal?.(REPLICA.region);
+      await until(async () => plane.snapshotStateOf(REPLICA.region, "interrupted") === "available");
+      await run(join(BIN, "pg_verifybackup"), [folderOf("interrupted")]);
+      await rds.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: "interrupted" }));
+      expect(existsSync(folderOf("interrupted"))).toBe(false);
+
+      await rds.send(
+        new DeleteDBInstanceCommand({ DBInstanceIdentifier: REPLICA.id, SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: "final" }),
+      );
+      await until(async () => (await statusOf("final")) === "available");
+      expect(plane.stateOf(REPLICA.region, REPLICA.id)).toBeUndefined();
+      expect(existsSync(join(folderOf("final"), "PG_VERSION"))).toBe(true);
+      expect(existsSync(join(folderOf("left"), "PG_VERSION"))).toBe(true);
     });
 
     it("ends what a lab that was killed left behind, even frozen", async () => {

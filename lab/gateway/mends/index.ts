@@ -4,11 +4,12 @@ import { bucketPolicies } from "./bucket-policies";
 import { bucketRegions } from "./bucket-regions";
 import { keysByArn } from "./keys";
 import { recordChecks } from "./records";
+import { signingTime } from "./signing-time";
 
 /** Account that owns everything in the lab. */
 const CALLER = "arn:aws:iam::123456789012:root";
 
 /** Corrections that need no data plane of the lab. */
 export function ownMends(world: World): Mend[] {
-  return [bucketRegions(), bucketPolicies(CALLER), recordChecks(world), keysByArn];
+  return [signingTime, bucketRegions(), bucketPolicies(CALLER), recordChecks(world), keysByArn];
 }

@@ -157,3 +157,15 @@ export function pascal(value: unknown, renames: Record<string, string> = {}): un
     Object.entries(value).map(([name, item]) => [renames[name] ?? name.charAt(0).toUpperCase() + name.slice(1), pascal(item, renames)]),
   );
 }
+
+/** The other way, for what is read back. */
+export function camel(value: unknown, renames: Record<string, string> = {}): unknown {
+  if (Array.isArray(value)) return value.map((item) => camel(item, renames));
+  if (typeof value !== "object" || value === null) return value;
+  const names = Object.fromEntries(Object.entries(renames).map(([own, api]) => [api, own]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([name, item]) => [names[name] ?? name.charAt(0).toLowerCase() + name.slice(1), camel(item, renames)]),
+  );
+}

@@ -20,6 +20,7 @@ import {
   DeleteVpcCommand,
   DescribeNetworkAclsCommand,
   DescribeRouteTablesCommand,
+  DescribeSecurityGroupRulesCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
   DescribeVpcsCommand,
@@ -412,6 +413,25 @@ function rule(direction: "ingress" | "egress"): AwsKind<aws.vpc.SecurityGroupIng
             : await ec2(aws).send(new RevokeSecurityGroupEgressCommand(request)),
         NOT_FOUND,
       );
+    },
+    async read(aws, id, inputs) {
+      const request = new DescribeSecurityGroupRulesCommand({ SecurityGroupRuleIds: [id] });
+      const found = (await unlessGone(() => ec2(aws).send(request), NOT_FOUND))?.SecurityGroupRules?.find(
+        (each) => each.SecurityGroupRuleId === id,
+      );
+      if (found === undefined) return undefined;
+      const live = {
+        securityGroupId: found.GroupId,
+        ipProtocol: found.IpProtocol,
+        cidrIpv4: found.CidrIpv4,
+        cidrIpv6: found.CidrIpv6,
+        referencedSecurityGroupId: found.ReferencedGroupInfo?.GroupId,
+        // For all protocols EC2 tells ports of -1, which a program leaves out.
+        ...(found.IpProtocol === "-1" ? {} : { fromPort: found.FromPort, toPort: found.ToPort }),
+      };
+      const told = Object.fromEntries(Object.entries(live).filter(([, value]) => value !== undefined));
+      const now = Object.fromEntries(Object.entries(inputs).filter(([name]) => !(name in live)));
+      return { outputs: told, inputs: { ...now, ...told } };
     },
   };
 }

@@ -283,14 +283,34 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
       await sleep(POLL_MS, undefined, { signal: request.signal });
     }
   },
-  async read(aws, _id, inputs, outputs) {
-    const found = await describe(aws, outputs.identifier ?? inputs.identifier ?? "");
+  async read(aws, id, inputs, outputs) {
+    const found = await describe(aws, outputs.identifier ?? inputs.identifier ?? id);
     if (found === undefined) return undefined;
-    // Promoted behind the program's back, or by an update that never heard the answer: then it has no source any more.
-    const gone = found.ReadReplicaSourceDBInstanceIdentifier ? {} : { replicateSourceDb: undefined };
-    return { outputs: { ...state(found), ...withoutUndefined(inputs), ...gone }, inputs: { ...inputs, ...gone } };
+    const live = state(found);
+    const source = found.ReadReplicaSourceDBInstanceIdentifier;
+    const imported = outputs.identifier === undefined;
+    const recorded = Object.keys(inputs).length > 0 ? inputs : { ...importable(live), ...(source ? { replicateSourceDb: source } : {}) };
+    const now = {
+      ...recorded,
+      ...Object.fromEntries(TOLD.filter((name) => name in recorded && live[name] !== undefined).map((name) => [name, live[name]])),
+      // Promoted behind the program's back, or by an update that never heard the answer: then it has no source any more.
+      ...(source ? {} : { replicateSourceDb: undefined }),
+    };
+    return {
+      outputs: { ...live, ...withoutUndefined(recorded), ...now },
+      inputs: now,
+      ...(imported && found.DbiResourceId !== undefined && { id: found.DbiResourceId }),
+    };
   },
 };
+
+/** Inputs that are read back as the service tells them, so that a refresh sees what an update that was cut off left undone. */
+const TOLD = ["instanceClass", "multiAz", "deletionProtection", "backupRetentionPeriod", "dbSubnetGroupName", "parameterGroupName"];
+
+/** What a program would have written of an instance that it did not make. */
+function importable(live: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(live).filter(([name]) => name in (instance.inputs as object)));
+}
 
 /** What the service falls back to for a property that is not `computed` and that the program has taken out. */
 const DEFAULTS = [
@@ -319,9 +339,13 @@ function lacking(inputs: InstanceArgs, made: DBInstance): Record<string, unknown
   return mapped(inputs, names, (name) => inputs[name as keyof InstanceArgs] !== is[name as keyof InstanceArgs]);
 }
 
+/** @param identifier the instance's, or, to import by, its resource id, which is upper case after `db-` */
 async function describe(aws: Aws, identifier: string): Promise<DBInstance | undefined> {
+  const which = /^db-[A-Z0-9]+$/.test(identifier)
+    ? { Filters: [{ Name: "dbi-resource-id", Values: [identifier] }] }
+    : { DBInstanceIdentifier: identifier };
   try {
-    return (await rds(aws).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: identifier }))).DBInstances?.[0];
+    return (await rds(aws).send(new DescribeDBInstancesCommand(which))).DBInstances?.[0];
   } catch (error) {
     if (isNamed(error, /^DBInstanceNotFound/)) return undefined;
     throw error;

@@ -1,2 +1,3 @@
 export { parameterGroup, subnetGroup } from "./rds-groups";
 export { instance } from "./rds-instance";
+export { snapshot } from "./rds-snapshot";

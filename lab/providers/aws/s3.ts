@@ -10,6 +10,7 @@ import {
   DeleteBucketTaggingCommand,
   DeleteObjectCommand,
   DeletePublicAccessBlockCommand,
+  GetBucketReplicationCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
@@ -27,7 +28,7 @@ import {
   type BucketLocationConstraint,
 } from "@aws-sdk/client-s3";
 import type { PropertySpec } from "../base";
-import { pascal, present, sameJson, unlessGone, type Aws, type AwsKind, type Plain } from "./aws";
+import { camel, pascal, present, sameJson, unlessGone, type Aws, type AwsKind, type Plain } from "./aws";
 import { tagList } from "./tags";
 
 const s3 = (aws: Aws): S3Client => aws.client(S3Client);
@@ -196,20 +197,33 @@ export const bucketPolicy = setting<aws.s3.BucketPolicyArgs, aws.s3.BucketPolicy
   (aws, Bucket) => s3(aws).send(new DeleteBucketPolicyCommand({ Bucket })),
 );
 
-export const bucketReplicationConfig = setting<aws.s3.BucketReplicationConfigArgs, aws.s3.BucketReplicationConfigState>(
-  { role: { required: true }, rules: { required: true } },
-  (aws, Bucket, inputs) =>
-    s3(aws).send(
-      new PutBucketReplicationCommand({
-        Bucket,
-        ReplicationConfiguration: {
-          Role: inputs.role,
-          Rules: pascal(inputs.rules, { id: "ID", replicaKmsKeyId: "ReplicaKmsKeyID" }) as never,
-        },
-      }),
-    ),
-  (aws, Bucket) => s3(aws).send(new DeleteBucketReplicationCommand({ Bucket })),
-);
+const REPLICATION_NAMES = { id: "ID", replicaKmsKeyId: "ReplicaKmsKeyID" };
+
+export const bucketReplicationConfig: AwsKind<aws.s3.BucketReplicationConfigArgs, aws.s3.BucketReplicationConfigState> = {
+  ...setting<aws.s3.BucketReplicationConfigArgs, aws.s3.BucketReplicationConfigState>(
+    { role: { required: true }, rules: { required: true } },
+    (aws, Bucket, inputs) =>
+      s3(aws).send(
+        new PutBucketReplicationCommand({
+          Bucket,
+          ReplicationConfiguration: { Role: inputs.role, Rules: pascal(inputs.rules, REPLICATION_NAMES) as never },
+        }),
+      ),
+    (aws, Bucket) => s3(aws).send(new DeleteBucketReplicationCommand({ Bucket })),
+  ),
+  async read(aws, id, inputs) {
+    const found = await unlessGone(
+      () => s3(aws).send(new GetBucketReplicationCommand({ Bucket: id })),
+      NO_BUCKET,
+      /^ReplicationConfigurationNotFound/,
+    );
+    const live = found?.ReplicationConfiguration;
+    if (live === undefined) return undefined;
+    const same = sameJson(JSON.stringify(pascal(inputs.rules ?? [], REPLICATION_NAMES)), JSON.stringify(live.Rules));
+    const now = { bucket: id, role: live.Role, rules: same ? inputs.rules : camel(live.Rules, REPLICATION_NAMES) };
+    return { outputs: now, inputs: { ...inputs, ...now } };
+  },
+};
 
 export const bucketObjectLockConfiguration = setting<aws.s3.BucketObjectLockConfigurationArgs, aws.s3.BucketObjectLockConfigurationState>(
   { objectLockEnabled: { replace: true, computed: true }, rule: {} },

@@ -81,8 +81,17 @@ export interface ResourceKind<Ctx, Args extends object = Properties, State exten
   update?(ctx: Ctx, id: string, olds: State, news: Args, request: Request & { oldInputs: Args }): Promise<NoInfer<Partial<State>> | object>;
   /** A resource that is gone already counts as deleted. */
   delete(ctx: Ctx, id: string, outputs: State, request: Request): Promise<void>;
-  /** All that the service tells; `undefined` when it is gone. Default: believed to be as recorded. `inputs`: what `refresh` compares with the program. */
-  read?(ctx: Ctx, id: string, inputs: Args, outputs: State, request: Request): Promise<{ outputs: object; inputs?: object } | undefined>;
+  /**
+   * All that the service tells; `undefined` when it is gone. Default: believed to be as recorded. `inputs`: what `refresh` compares with the
+   * program. `id`: the resource's own, where it was imported by another name.
+   */
+  read?(
+    ctx: Ctx,
+    id: string,
+    inputs: Args,
+    outputs: State,
+    request: Request,
+  ): Promise<{ outputs: object; inputs?: object; id?: string } | undefined>;
 }
 
 /** A kind of any inputs and outputs, as tables of kinds hold it. */

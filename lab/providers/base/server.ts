@@ -293,7 +293,7 @@ export class ProviderServer<Ctx> {
       const outputs = plain(wire);
       const found = await kind.read(ctx, request.getId(), withoutMarks(plain(wireInputs)), outputs, about);
       if (found === undefined) return response;
-      response.setId(request.getId());
+      response.setId(found.id ?? request.getId());
       response.setProperties(toStruct(echo(kind, { ...wireInputs, ...wire }, { ...outputs, ...found.outputs })));
       response.setInputs(
         toStruct(

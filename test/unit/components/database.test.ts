@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Database, type DatabaseArgs } from "../../../components/database";
-import { names, record, type Recorded } from "./recorder";
+import { Database, type DatabaseArgs, type LiveDatabase } from "../../../components/database";
+import { names, record, valueOf, type Recorded } from "./recorder";
 import * as pulumi from "@pulumi/pulumi";
 
 const INSTANCE = "aws:rds/instance:Instance";
@@ -8,8 +8,9 @@ const secondary = names.site("secondary");
 
 const base: DatabaseArgs = {
   names: secondary,
-  generation: 1,
+  live: { generation: 1 },
   engineVersion: "15.8",
+  leaseMs: 10_000,
   instanceClass: "db.r6g.large",
   backupRetentionDays: 7,
   subnetIds: ["subnet-a", "subnet-b"],
@@ -17,8 +18,8 @@ const base: DatabaseArgs = {
   keyArn: "arn:own-key",
 };
 
-async function instance(args: Partial<DatabaseArgs>, generation = 1): Promise<Recorded> {
-  const recording = await record(() => new Database("database", { ...base, generation, ...args }));
+async function instance(live: Partial<LiveDatabase>, generation = 1): Promise<Recorded> {
+  const recording = await record(() => new Database("database", { ...base, live: { generation, ...live } }));
   return recording.get(INSTANCE, `database-instance-${generation}`);
 }
 
@@ -41,7 +42,6 @@ test("a database that began as a replica is given nothing that it has from its s
 });
 
 test("the first database is created empty, with its password a secret", async () => {
-  const origin = { databaseName: "service", storageGb: 100, password: pulumi.secret("master") };
   const { inputs, secrets } = await instance({ origin });
   expect(inputs).toMatchObject({
     engine: "postgres",
@@ -76,13 +76,88 @@ test("a new generation is a new resource, the old name is left alone", async () 
   expect(second.inputs.identifier).toBe("samia-tarot-production-secondary-2");
 });
 
-test("the server takes TLS 1.3 only", async () => {
+const SNAPSHOT = "aws:rds/snapshot:Snapshot";
+const origin = { databaseName: "service", storageGb: 100, password: pulumi.secret("master") };
+
+test("losing the role active changes no argument of the instance; a snapshot that outlives it is taken", async () => {
+  for (const born of [{}, { origin }]) {
+    const active = await record(() => new Database("database", { ...base, live: { generation: 1, ...born } }));
+    const { live: _, ...without } = base;
+    const fenced = await record(() => new Database("database", { ...without, retained: [{ generation: 1, ...born }] }));
+    expect(fenced.all(INSTANCE)).toEqual(active.all(INSTANCE));
+    expect(fenced.list().filter((r) => !active.list().includes(r))).toEqual([`${SNAPSHOT} database-left-1`]);
+    const snapshot = fenced.get(SNAPSHOT, "database-left-1");
+    expect(snapshot.inputs).toEqual({
+      dbInstanceIdentifier: "samia-tarot-production-secondary-1",
+      dbSnapshotIdentifier: "samia-tarot-production-secondary-1-left",
+    });
+    expect(snapshot.retainOnDelete).toBe(true);
+    expect(await valueOf(fenced.result.identifier)).toBe("samia-tarot-production-secondary-1");
+  }
+});
+
+test("a site that stands by again streams into a new instance and keeps those that it left as they were", async () => {
+  const before = await record(() => new Database("database", { ...base, retained: [{ generation: 1 }], live: { generation: 2 } }));
+  const recording = await record(
+    () =>
+      new Database("database", {
+        ...base,
+        retained: [{ generation: 1 }, { generation: 2 }],
+        live: { generation: 3, replicaOf: "arn:source" },
+      }),
+  );
+  expect(recording.all(INSTANCE).map(({ name, inputs }) => [name, inputs.replicateSourceDb])).toEqual([
+    ["database-instance-1", undefined],
+    ["database-instance-2", undefined],
+    ["database-instance-3", "arn:source"],
+  ]);
+  expect(recording.all(INSTANCE).slice(0, 2)).toEqual(before.all(INSTANCE));
+  expect(await valueOf(recording.result.identifier)).toBe("samia-tarot-production-secondary-3");
+  expect(await valueOf(pulumi.output(recording.result.retained))).toEqual([
+    {
+      generation: 1,
+      identifier: "samia-tarot-production-secondary-1",
+      address: "samia-tarot-production-secondary-1.rds",
+      port: 5432,
+      discard: false,
+    },
+    {
+      generation: 2,
+      identifier: "samia-tarot-production-secondary-2",
+      address: "samia-tarot-production-secondary-2.rds",
+      port: 5432,
+      discard: false,
+    },
+  ]);
+});
+
+test("discarding takes the protection of a retained one away, and of no other", async () => {
+  const recording = await record(
+    () => new Database("database", { ...base, retained: [{ generation: 1, discard: true }], live: { generation: 2 } }),
+  );
+  const protection = recording
+    .all(INSTANCE)
+    .map(({ name, inputs }) => [name, inputs.deletionProtection, inputs.skipFinalSnapshot] as unknown);
+  expect(protection).toEqual([
+    ["database-instance-1", false, true],
+    ["database-instance-2", true, false],
+  ]);
+});
+
+test("a site without any database is a fault of the program", async () => {
+  const { live: _, ...without } = base;
+  await expect(record(() => new Database("database", without))).rejects.toThrow("neither a live database nor a retained one");
+});
+
+test("the server takes TLS 1.3 only, and no session idles longer than the guard's word is good for", async () => {
   const recording = await record(() => new Database("database", base));
   const { inputs } = recording.get("aws:rds/parameterGroup:ParameterGroup", "database-parameters");
   expect(inputs.family).toBe("postgres15");
   expect(inputs.parameters).toEqual([
     { name: "rds.force_ssl", value: "1" },
     { name: "ssl_min_protocol_version", value: "TLSv1.3" },
+    { name: "idle_session_timeout", value: "10000" },
+    { name: "idle_in_transaction_session_timeout", value: "10000" },
   ]);
 });
 

@@ -20,6 +20,8 @@ export interface Recorded {
   /** Urn of the provider, without its id. */
   provider: string;
   dependsOn: string[];
+  retainOnDelete: boolean;
+  ignoreChanges: string[];
 }
 
 export interface Recording {
@@ -55,6 +57,7 @@ const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, u
   "aws:rds/subnetGroup:SubnetGroup": () => ({}),
   "aws:rds/parameterGroup:ParameterGroup": () => ({}),
   "aws:rds/instance:Instance": (_, i) => ({ arn: `arn:${i.identifier}`, address: `${i.identifier}.rds`, port: 5432 }),
+  "aws:rds/snapshot:Snapshot": () => ({}),
   "aws:s3/bucket:Bucket": (_, i) => ({ arn: `arn:aws:s3:::${i.bucket}` }),
   "aws:s3/bucketVersioning:BucketVersioning": () => ({}),
   "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": () => ({}),
@@ -114,8 +117,14 @@ const monitor = MockMonitor.prototype as unknown as {
 };
 const { registerResource } = monitor;
 
-/** Runs `make` against mocks and tells every resource that it asked for, and what it returned. */
-export async function record<T>(make: () => T | Promise<T>, options: RecordOptions = {}): Promise<Recording & { result: T }> {
+/**
+ * Runs `make` against mocks and tells every resource that it asked for, and what it returned.
+ * @param make is given a look at what was asked for so far: types and names
+ */
+export async function record<T>(
+  make: (recording: { asked: () => string[] }) => T | Promise<T>,
+  options: RecordOptions = {},
+): Promise<Recording & { result: T }> {
   const { stack = "production-primary", config = {}, secretKeys = [], stacks = {} } = options;
   const resources: Recorded[] = [];
   await pulumi.runtime.setMocks(
@@ -149,11 +158,16 @@ export async function record<T>(make: () => T | Promise<T>, options: RecordOptio
   // Pulumi takes a stack trace of each of its thousands of promises; short ones make a test several times faster.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 1;
+  // Nothing is asked for after all that was asked for has been answered, nor by a program that has failed.
+  const answered = (): Promise<void> => (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
+  const made = async (): Promise<T> => make({ asked: () => resources.map((r) => `${r.type} ${r.name}`) });
   let result: T;
   try {
-    result = await make();
-    // Nothing is asked for after all that was asked for has been answered.
-    await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
+    result = await made().catch(async (error: unknown) => {
+      await answered().catch(() => undefined);
+      throw error;
+    });
+    await answered();
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
@@ -194,6 +208,8 @@ function watch(resources: Recorded[]): void {
       parent: req.getParent(),
       provider: req.getProvider().replace(/::[^:]*$/, ""),
       dependsOn: req.getDependenciesList(),
+      retainOnDelete: req.getRetainondelete() ?? false,
+      ignoreChanges: req.getIgnorechangesList(),
     });
     await registerResource.call(this, req, done);
   };

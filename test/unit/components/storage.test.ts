@@ -124,7 +124,7 @@ test("the copying role exists at a standby too, and reaches the other sites' buc
 });
 
 test("health checkers may read the one key of the switch bucket, nobody else anything", async () => {
-  const recording = await record(() => new SwitchBucket("switch", { names: secondary }));
+  const recording = await record(() => new SwitchBucket("switch", { names: secondary, account: "123456789012" }));
   const statements = policy(recording, "switch-policy");
   expect(statements.HealthCheckers).toEqual({
     Sid: "HealthCheckers",
@@ -142,6 +142,24 @@ test("health checkers may read the one key of the switch bucket, nobody else any
   );
   expect(inputs.rules).toEqual([{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }]);
   expect(recording.all("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")[0]?.inputs).toMatchObject({ restrictPublicBuckets: true });
+});
+
+test("the other sites' guards may see the switch, whether or not they exist yet", async () => {
+  const guards = [names.site("primary").guardRoleArn];
+  const recording = await record(() => new SwitchBucket("switch", { names: secondary, account: "123456789012", guards }));
+  const statements = policy(recording, "switch-policy");
+  expect(Object.keys(statements)).toEqual(["NoPlainHttp", "HealthCheckers", "Guards"]);
+  expect(statements.Guards).toEqual({
+    Sid: "Guards",
+    Effect: "Allow",
+    Principal: { AWS: "arn:aws:iam::123456789012:root" },
+    Action: ["s3:GetObject", "s3:ListBucket"],
+    Resource: [
+      "arn:aws:s3:::samia-tarot-production-123456789012-secondary-switch/takeover",
+      "arn:aws:s3:::samia-tarot-production-123456789012-secondary-switch",
+    ],
+    Condition: { ArnEquals: { "aws:PrincipalArn": ["arn:aws:iam::123456789012:role/samia-tarot-production-primary-guard"] } },
+  });
 });
 
 test("no health checker's range is so wide that S3 would call the policy public", () => {

@@ -67,6 +67,25 @@ test("pods: as many as the role has of them, and the autoscaler agrees at the st
   }
 });
 
+test("the capacity of an active site scales a standby and restarts none of its pods", async () => {
+  const [standby, scaled] = [
+    await workloads("standby"),
+    await workloads("standby", { tiers: planWorkloads(topology, "standby", "active") }),
+  ];
+  const changed = standby.resources.flatMap((before) =>
+    differences(before.inputs, scaled.get(before.type, before.name).inputs).map((path) => `${before.type.split(":").pop()} ${path}`),
+  );
+  expect([...new Set(changed)].sort()).toEqual([
+    "Deployment spec.replicas",
+    "HorizontalPodAutoscaler spec.maxReplicas",
+    "HorizontalPodAutoscaler spec.minReplicas",
+  ]);
+  const counts = (role: Role, capacity: "role" | "active") =>
+    planWorkloads(topology, role, capacity).flatMap((t) => t.services.map((s) => [s.replicas, s.autoscale]));
+  expect(counts("standby", "active")).toEqual(counts("active", "role"));
+  for (const role of ["active", "fenced"] as const) expect(counts(role, "active")).toEqual(counts(role, "role"));
+});
+
 test("a site that is fenced or dormant runs no pod", () => {
   for (const role of ["fenced", "dormant"] as const) {
     expect(planWorkloads(topology, role).flatMap((t) => t.services.map((s) => s.replicas))).toEqual(SERVICES.flat().map(() => 0));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { account, type Row } from "../../../lab/clients/account";
+import { account, accountOfMoves, type Row } from "../../../lab/clients/account";
 import { Ledger, readLedger, type Attempt } from "../../../lab/clients/ledger";
 
 const T = 1_700_000_000_000;
@@ -52,7 +52,7 @@ const row = (key: string, rest: Partial<Row> = {}): Row => ({
 describe("what was lost", () => {
   it("is nothing when every acknowledged key has its row", () => {
     const result = account([ack("a", 1_000), ack("b", 2_000), failed("c", 3_000)], [row("a"), row("b")], { outageAt: OUTAGE });
-    expect(result).toMatchObject({ acknowledged: 2, lost: 0, lostKeys: [], duplicated: 0, oldestLostAgeMs: 0, staleEpoch: 0 });
+    expect(result).toMatchObject({ acknowledged: 2, lost: 0, lostKeys: [], duplicated: 0, oldestLostAgeMs: 0 });
   });
 
   it("is each acknowledged key without a row; the age is the oldest one's, at the outage", () => {
@@ -92,14 +92,27 @@ describe("what was written twice", () => {
 });
 
 describe("two writers", () => {
-  it("show as acknowledgements of an older epoch for what was sent after a newer one acknowledged", () => {
+  const moves = [
+    { epoch: 2, to: "secondary", at: OUTAGE },
+    { epoch: 3, to: "primary", at: T + 30_000 },
+  ];
+  const elsewhere = (ledger: Attempt[]): number[] => accountOfMoves(ledger, [], moves).moves.map((move) => move.elsewhere);
+
+  it("show as acknowledgements of another site for what was sent after the target acknowledged", () => {
     const ledger = [ack("a", 9_000), ack("b", 20_000, second), ack("c", 20_500), ack("d", 21_000, second)];
-    expect(account(ledger, [], { outageAt: OUTAGE }).staleEpoch).toBe(1);
+    expect(elsewhere(ledger)).toEqual([1, 0]);
+    const back = [ack("e", 31_000, { epoch: 3 }), ack("f", 32_000, second), ack("g", 33_000, second)];
+    expect(elsewhere([...ledger, ...back])).toEqual([1, 2]);
   });
 
-  it("do not show in an answer that was under way when the newer epoch began", () => {
+  it("do not show in an answer that was under way when the target began", () => {
     const late = ack("c", 20_005, { at: T + 19_990, tookMs: 15 });
-    expect(account([ack("b", 20_000, second), late], [], { outageAt: OUTAGE }).staleEpoch).toBe(0);
+    expect(elsewhere([ack("b", 20_000, second), late])).toEqual([0, 0]);
+  });
+
+  it("are not the pods of one site, some of which have not been told of the new epoch", () => {
+    const old = { ...second, epoch: 1 };
+    expect(elsewhere([ack("a", 20_000, old), ack("b", 20_100, second), ack("c", 20_200, old), ack("d", 31_000, second)])).toEqual([0, 0]);
   });
 });
 
@@ -165,6 +178,60 @@ describe("downtime", () => {
     const ledger = [...every(1_000, 9_900, 100), ...every(12_000, 20_000, 100, second), ...every(60_000, 61_000, 100, second)];
     expect(account(ledger, [], { outageAt: OUTAGE, until: T + 20_000 })).toMatchObject({ clientDowntimeMs: 2_100 });
     expect(account(ledger, [], { outageAt: OUTAGE }).clientDowntimeMs).toBe(40_000);
+  });
+});
+
+describe("several moves", () => {
+  const home = { site: "primary", epoch: 3 };
+  /** Writes every 100 ms: in epoch 1 up to 9.9 s, in epoch 2 from 40 s to 60 s, in epoch 3 from 62 s to 70 s. */
+  const stretch = (from: number, to: number, rest: Partial<Attempt>): Attempt[] =>
+    Array.from({ length: Math.round((to - from) / 100) + 1 }, (_, i) => ack(`${rest.epoch ?? 1}-${from + i * 100}`, from + i * 100, rest));
+  const ledger = [...stretch(1_000, 9_900, {}), ...stretch(40_000, 60_000, second), ...stretch(62_000, 70_000, home)];
+  const rows = (without: string[] = []): Row[] =>
+    [...new Set(ledger.map(({ key }) => key))].filter((key) => !without.includes(key)).map((key) => row(key));
+  const moves = [
+    { epoch: 2, to: "secondary", at: OUTAGE },
+    { epoch: 3, to: "primary", at: T + 59_000 },
+  ];
+
+  it("each has the losses of the epoch that it ended, and the account in all has every one", () => {
+    const { total, moves: each } = accountOfMoves(ledger, rows(["1-9800", "1-9900", "2-58000"]), moves);
+    expect(each.map(({ epoch, acknowledged, lost, oldestLostAgeMs }) => [epoch, acknowledged, lost, oldestLostAgeMs])).toEqual([
+      [2, 90, 2, 200],
+      [3, 201, 1, 1_000],
+    ]);
+    expect(total).toMatchObject({ acknowledged: 372, lost: 3 });
+  });
+
+  it("what the last epoch lost no move has to answer for, but the account in all", () => {
+    const { total, moves: each } = accountOfMoves(ledger, rows(["3-65000"]), moves);
+    expect([total.lost, ...each.map(({ lost }) => lost)]).toEqual([1, 0, 0]);
+  });
+
+  it("a write that is acknowledged again in a later epoch belongs to the first", () => {
+    const again = ack("1-9900", 41_000, { ...second, attempts: 2, created: true });
+    const { total, moves: each } = accountOfMoves([...ledger, again], rows(), moves);
+    expect([total.duplicated, ...each.map(({ duplicated }) => duplicated)]).toEqual([1, 1, 0]);
+  });
+
+  it("each has its own downtime, up to the next one", () => {
+    const { moves: each } = accountOfMoves(ledger, rows(), moves);
+    expect(each.map(({ clientDowntimeMs }) => clientDowntimeMs)).toEqual([30_100, 2_000]);
+  });
+
+  it("the longest pause is that of the service that waited longest, also where another was served", () => {
+    const other = { service: "auth" };
+    const busy = [
+      ...stretch(1_000, 60_000, other),
+      ...stretch(63_500, 70_000, { ...other, ...home }),
+      ...stretch(60_100, 70_000, { service: "booking", ...home }),
+    ];
+    const { moves: each } = accountOfMoves([...ledger, ...busy], rows(), moves);
+    expect(each[1]).toMatchObject({ clientDowntimeMs: 100, longestServicePauseMs: 3_500 });
+  });
+
+  it("there has to be one", () => {
+    expect(() => accountOfMoves(ledger, rows(), [])).toThrow(RangeError);
   });
 });
 

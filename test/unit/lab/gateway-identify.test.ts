@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { awsError, throttled } from "../../../lab/gateway/errors";
-import { identify, isRead, type Incoming } from "../../../lab/gateway/identify";
+import { askerOf, identify, isRead, type Incoming } from "../../../lab/gateway/identify";
 
 const scope = (region: string, service: string): string =>
   `AWS4-HMAC-SHA256 Credential=lab/20261123/${region}/${service}/aws4_request, SignedHeaders=host, Signature=abc`;
@@ -8,6 +8,24 @@ const scope = (region: string, service: string): string =>
 function incoming(method: string, url: string, headers: Record<string, string> = {}, body = ""): Incoming {
   return { method, url, headers: { host: "127.40.0.2:4566", ...headers }, body: Buffer.from(body), remoteAddress: "127.0.0.1" };
 }
+
+describe("who asks", () => {
+  const asker = (method: string, path: string, agent: string, service = "s3") =>
+    askerOf(identify(incoming(method, path, { authorization: scope("eu-north-1", service), "user-agent": agent })));
+  const guard = "aws-sdk-js/3.1173.0 ua/2.1 os/linux api/s3#3.1173.0 changeover-guard";
+
+  it("is a guard that reads a switch, a health checker, or anybody", () => {
+    expect(asker("GET", "/the-switch/takeover?x-id=GetObject", guard)).toBe("guard");
+    expect(asker("GET", "/the-switch/takeover", "Amazon-Route53-Health-Check-Service (ref 1)")).toBe("probe");
+    expect(asker("GET", "/the-switch/takeover", "aws-cli/2")).toBe("client");
+  });
+
+  it("is no guard for anything but reading a switch", () => {
+    expect(asker("PUT", "/the-switch/takeover", guard)).toBe("client");
+    expect(asker("GET", "/the-switch/other", guard)).toBe("client");
+    expect(asker("GET", "/the-switch", guard)).toBe("client");
+  });
+});
 
 describe("identify", () => {
   it("reads the query protocol", () => {

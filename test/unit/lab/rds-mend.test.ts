@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { isResponse, type AwsRequest, type AwsResponse } from "../../../lab/gateway/mend";
 import { rdsMend } from "../../../lab/gateway/rds";
 import type { InstanceState, RdsPlane } from "../../../lab/postgres/plane";
+import type { SnapshotState } from "../../../lab/postgres/snapshots";
 
 interface Known {
   state: InstanceState;
@@ -12,6 +13,7 @@ interface Known {
 const HOME = "arn:aws:rds:eu-north-1:123456789012:db:home";
 let known: Record<string, Known>;
 let record: Record<string, unknown> | undefined;
+const snapshots: Record<string, SnapshotState> = { left: "creating", kept: "available" };
 
 const plane = {
   identifiersOf: (region: string) => Object.keys(known).flatMap((k) => (k.startsWith(`${region}/`) ? [k.slice(region.length + 1)] : [])),
@@ -19,6 +21,7 @@ const plane = {
   stateOf: (region: string, id: string) => known[`${region}/${id}`]?.state,
   replicaSourceOf: (region: string, id: string) => known[`${region}/${id}`]?.source,
   replicasOf: (region: string, id: string) => known[`${region}/${id}`]?.replicas ?? [],
+  snapshotStateOf: (_: string, id: string) => snapshots[id],
   resourceIdOf: (region: string, id: string) => `db-${region}-${id}`,
   recordOf: (_: string, id: string) => Promise.resolve(id === "home" ? record : undefined),
 } as unknown as RdsPlane;
@@ -173,5 +176,35 @@ describe("DescribeDBInstances by dbi-resource-id", () => {
     const sent = (await asked("DescribeDBInstances", filter)) as AwsRequest;
     expect(sent.parameters).toMatchObject({ "Filters.Filter.1.Name": "db-instance-id", "Filters.Filter.1.Values.Value.1": "standby" });
     expect(await asked("DescribeDBInstances", { DBInstanceIdentifier: "standby" })).toBeUndefined();
+  });
+});
+
+describe("snapshots", () => {
+  const shown = async (action: string, id: string, engine = "postgres"): Promise<string> => {
+    const block = `<DBSnapshot><DBSnapshotIdentifier>${id}</DBSnapshotIdentifier><DBInstanceIdentifier>standby</DBInstanceIdentifier><Engine>${engine}</Engine><Status>available</Status></DBSnapshot>`;
+    const answer: AwsResponse = { status: 200, headers: {}, body: Buffer.from(`<R>${block}</R>`) };
+    return (await mend.response?.(request(action, {}), answer))?.body.toString() ?? "";
+  };
+
+  it("are available when the copy of the data is whole, and not before", async () => {
+    expect(await shown("CreateDBSnapshot", "kept")).toContain("<Status>creating</Status><PercentProgress>0</PercentProgress>");
+    expect(await shown("DescribeDBSnapshots", "left")).toContain("<Status>creating</Status>");
+    const whole = await shown("DescribeDBSnapshots", "kept");
+    expect(whole).toContain("<Status>available</Status><PercentProgress>100</PercentProgress>");
+    expect(whole).toContain("<DbiResourceId>db-eu-west-1-standby</DbiResourceId></DBSnapshot>");
+    expect(await shown("DescribeDBSnapshots", "left", "mysql")).toContain("<Status>available</Status>");
+  });
+
+  it("are taken of what is available, and not taken away while they are made", async () => {
+    const create = { DBInstanceIdentifier: "standby", DBSnapshotIdentifier: "new" };
+    expect(await asked("CreateDBSnapshot", create)).toBeUndefined();
+    known["eu-west-1/standby"]!.state = "modifying";
+    expect(await asked("CreateDBSnapshot", create)).toEqual({ status: 400, code: "InvalidDBInstanceState" });
+    expect(await asked("CreateDBSnapshot", { ...create, DBInstanceIdentifier: "nobody" })).toEqual({
+      status: 404,
+      code: "DBInstanceNotFound",
+    });
+    expect(await asked("DeleteDBSnapshot", { DBSnapshotIdentifier: "left" })).toEqual({ status: 400, code: "InvalidDBSnapshotState" });
+    expect(await asked("DeleteDBSnapshot", { DBSnapshotIdentifier: "kept" })).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Aws, pascal, sameJson, sameSet } from "../../../lab/providers/aws/aws";
+import { Aws, camel, pascal, sameJson, sameSet } from "../../../lab/providers/aws/aws";
 import { provider } from "../../../lab/providers/aws/provider";
 import { tagChanges, withDefaultTags } from "../../../lab/providers/aws/tags";
 
@@ -7,7 +7,7 @@ import { tagChanges, withDefaultTags } from "../../../lab/providers/aws/tags";
 const TYPES = `ec2/vpc:Vpc ec2/subnet:Subnet ec2/internetGateway:InternetGateway ec2/routeTable:RouteTable ec2/route:Route
   ec2/routeTableAssociation:RouteTableAssociation ec2/securityGroup:SecurityGroup vpc/securityGroupIngressRule:SecurityGroupIngressRule
   vpc/securityGroupEgressRule:SecurityGroupEgressRule kms/key:Key kms/alias:Alias rds/subnetGroup:SubnetGroup rds/parameterGroup:ParameterGroup
-  rds/instance:Instance s3/bucket:Bucket s3/bucketVersioning:BucketVersioning
+  rds/instance:Instance rds/snapshot:Snapshot s3/bucket:Bucket s3/bucketVersioning:BucketVersioning
   s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration s3/bucketPublicAccessBlock:BucketPublicAccessBlock
   s3/bucketPolicy:BucketPolicy s3/bucketReplicationConfig:BucketReplicationConfig
   s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration
@@ -36,11 +36,19 @@ describe("types", () => {
       ["engine", "dbName", "username", "storageEncrypted", "kmsKeyId", "availabilityZone", "snapshotIdentifier", "restoreToPointInTime"],
     ],
     ["aws:s3/bucketObjectv2:BucketObjectv2", ["bucket", "key"]],
+    ["aws:rds/snapshot:Snapshot", ["dbInstanceIdentifier", "dbSnapshotIdentifier"]],
   ])("%s is replaced for %j alone", async (type, expected) => {
     const kind = await provider.kind(type);
     const inputs = kind?.inputs as Record<string, { replace?: true }>;
     expect(Object.keys(inputs).filter((name) => inputs[name]?.replace === true)).toEqual(expected);
   });
+});
+
+it.each(
+  `rds/instance:Instance rds/snapshot:Snapshot s3/bucketReplicationConfig:BucketReplicationConfig s3/bucketObjectv2:BucketObjectv2
+  vpc/securityGroupIngressRule:SecurityGroupIngressRule vpc/securityGroupEgressRule:SecurityGroupEgressRule`.split(/\s+/),
+)("aws:%s is read anew by a refresh", async (type) => {
+  expect((await provider.kind(`aws:${type}`))?.read).toBeTypeOf("function");
 });
 
 describe("tags", () => {
@@ -73,5 +81,8 @@ it("compares documents and sets by meaning", () => {
 });
 
 it("spells property names as the API does", () => {
-  expect(pascal({ rules: [{ id: "x", bucketKeyEnabled: true }] }, { id: "ID" })).toEqual({ Rules: [{ ID: "x", BucketKeyEnabled: true }] });
+  const own = { rules: [{ id: "x", bucketKeyEnabled: true }] };
+  const api = { Rules: [{ ID: "x", BucketKeyEnabled: true }] };
+  expect(pascal(own, { id: "ID" })).toEqual(api);
+  expect(camel({ ...api, Unset: undefined }, { id: "ID" })).toEqual(own);
 });

@@ -22,7 +22,8 @@ const problems = async (name: string, change: Record<string, string | undefined>
 test("what may be left out has its default", async () => {
   const config = await site("secondary");
   expect(config).toMatchObject({ activation: { activeSite: "primary", epoch: 1 }, role: "standby" });
-  expect(config.warm).toMatchObject({ generation: 1, sourceGeneration: 1, writes: "open" });
+  expect(config.warm).toMatchObject({ generation: 1, sourceGeneration: 1, retained: [], discard: false, capacity: "role", writes: "open" });
+  expect(config.warm).not.toHaveProperty("confirmedUntil");
   expect(config.warm).not.toHaveProperty("protectedBy");
   expect(config.warm).not.toHaveProperty("databaseCa");
 });
@@ -31,6 +32,34 @@ test("the role follows the active site", async () => {
   expect((await site("secondary", { activeSite: "secondary", epoch: "2" })).role).toBe("active");
   expect((await site("primary", { activeSite: "secondary", epoch: "2", generation: "2" })).role).toBe("standby");
   expect((await site("cold")).role).toBe("dormant");
+});
+
+test("a site that keeps its newest database and has no other is fenced, also at home in generation 1", async () => {
+  const left = await site("primary", { activeSite: "secondary", epoch: "2", retained: "1" });
+  expect(left.role).toBe("fenced");
+  expect(left.warm).toMatchObject({ generation: 1, retained: [1] });
+  const back = await site("primary", { activeSite: "secondary", epoch: "4", generation: "3", retained: " 2, 1", discard: "true" });
+  expect(back.role).toBe("standby");
+  expect(back.warm).toMatchObject({ generation: 3, retained: [1, 2], discard: true });
+  const again = await site("secondary", {
+    activeSite: "primary",
+    epoch: "5",
+    generation: "2",
+    retained: "1,2",
+    discard: "true",
+    capacity: "active",
+  });
+  expect(again.role).toBe("fenced");
+});
+
+test("what was set for a planned move, and what was confirmed", async () => {
+  const { warm } = await site("secondary", { capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
+  expect(warm).toMatchObject({ capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
+});
+
+test("a key that is set to nothing is as good as left out", async () => {
+  const nothing = { protectedBy: "", retained: "", discard: "", capacity: "", confirmedUntil: "", writes: "" };
+  expect(await site("secondary", nothing)).toMatchObject({ role: "standby", warm: { retained: [], discard: false, capacity: "role" } });
 });
 
 test("a cold site needs neither passwords nor a cluster", async () => {
@@ -58,6 +87,33 @@ test.each([
   [{ protectedBy: "cold" }, 'changeover:protectedBy is "cold"; it may be a warm site of the topology: primary, secondary'],
   [{ protectedBy: "primary" }, 'changeover:protectedBy is "primary"; it may be a site other than the active one'],
   [{ writes: "closed" }, 'changeover:writes is "closed"; it may be open or paused'],
+  [{ retained: "0" }, 'changeover:retained is "0"; it may be whole numbers from 1 on, each once, as in 1 or 1,2'],
+  [{ retained: "1,1", generation: "2" }, 'changeover:retained is "1,1"; it may be whole numbers from 1 on, each once, as in 1 or 1,2'],
+  [{ retained: "1-2", generation: "3" }, 'changeover:retained is "1-2"; it may be whole numbers from 1 on, each once, as in 1 or 1,2'],
+  [{ retained: "2" }, "changeover:generation is 1; it may be 2 or more: changeover:retained has generation 2"],
+  [
+    { activeSite: "secondary", epoch: "2", retained: "1" },
+    'changeover:retained is "1"; it may be generations before 1: that one is the active site\'s database, which nobody has left',
+  ],
+  [{ discard: "true" }, "changeover:discard is true; it may be left out: changeover:retained has nothing before generation 1 to discard"],
+  [
+    { discard: "true", retained: "1" },
+    "changeover:discard is true; it may be left out: changeover:retained has nothing before generation 1 to discard",
+  ],
+  [{ discard: "yes" }, 'changeover:discard is "yes"; it may be true or false'],
+  [{ capacity: "2" }, 'changeover:capacity is "2"; it may be role or active'],
+  [
+    { confirmedUntil: "tomorrow" },
+    'changeover:confirmedUntil is "tomorrow"; it may be a moment with its time zone, as in 2026-01-31T12:00:00Z',
+  ],
+  [
+    { confirmedUntil: "2026-01-31T12:00:00" },
+    'changeover:confirmedUntil is "2026-01-31T12:00:00"; it may be a moment with its time zone, as in 2026-01-31T12:00:00Z',
+  ],
+  [
+    { confirmedUntil: "2026-13-31T12:00:00Z" },
+    'changeover:confirmedUntil is "2026-13-31T12:00:00Z"; it may be a moment with its time zone, as in 2026-01-31T12:00:00Z',
+  ],
   [{ certificateArn: "none" }, 'changeover:certificateArn is "none"; it may be the ARN of an ACM certificate'],
   [
     { kubeconfig: undefined },
@@ -77,8 +133,10 @@ test("all that is wrong is told at once", async () => {
   ]);
 });
 
-test("a site's first database cannot become a replica: that takes a new generation", async () => {
-  expect(await problems("primary", { activeSite: "secondary", epoch: "2" })).toMatch(/^changeover:generation is 1; it may be 2 or more/);
+test("a site's first database cannot become a replica: that takes a new generation, or the site is fenced", async () => {
+  expect(await problems("primary", { activeSite: "secondary", epoch: "2" })).toMatch(
+    /^changeover:generation is 1; it may be 2 or more, or stay with changeover:retained 1,/,
+  );
 });
 
 test.each(["primary", "secondary", "cold", "data"])("the example of production-%s holds together, its secrets set", async (part) => {

@@ -12,6 +12,7 @@ import { SECRET_VALUES, settings } from "./settings";
 
 const run = (options: RecordOptions) => record(() => program(), options);
 const INSTANCE = "aws:rds/instance:Instance";
+const SNAPSHOT = "aws:rds/snapshot:Snapshot";
 const SWITCH = "aws:s3/bucketObjectv2:BucketObjectv2";
 const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
 
@@ -52,9 +53,9 @@ test("the switch comes on after the database and the tiers 0 and 1, not after 2 
   expect(deployments.map((d) => d.inputs.metadata.labels["changeover/tier"] as string).sort()).toEqual(["0", "1", "1"]);
 });
 
-test("home is active without a switch: DNS chooses it by itself", async () => {
+test("home is active with a switch too: DNS does not ask for it, the other sites' guards do", async () => {
   const recording = await run(settings("production-primary"));
-  expect(recording.all(SWITCH)).toEqual([]);
+  expect(JSON.parse(recording.get(SWITCH, "takeover-object").inputs.content)).toEqual({ activeSite: "primary", epoch: 1 });
   expect(recording.get(INSTANCE, "database-instance-1").inputs).toMatchObject({ engine: "postgres", username: "changeover" });
 });
 
@@ -71,6 +72,116 @@ test("home comes back as a standby of the site that took over, with a new databa
   expect(recording.all(INSTANCE).map((r) => [r.name, r.inputs.replicateSourceDb, r.inputs.engine])).toEqual([
     ["database-instance-2", "arn:aws:rds:eu-west-1:123456789012:db:samia-tarot-production-secondary-1", undefined],
   ]);
+});
+
+test("a fenced site keeps what it left untouched and runs nothing; standing by again adds to that alone", async () => {
+  const away = { activeSite: "secondary", epoch: "2", retained: "1" };
+  const active = await run(settings("production-primary"));
+  const fenced = await run(settings("production-primary", away));
+  const standby = await run(settings("production-primary", { ...away, generation: "2" }));
+  expect(fenced.all(INSTANCE)).toEqual(active.all(INSTANCE));
+  expect(fenced.list().filter((r) => !active.list().includes(r))).toEqual([`${SNAPSHOT} database-left-1`]);
+  // All but the guard, which keeps it fenced.
+  const deployments = fenced.all("kubernetes:apps/v1:Deployment").filter((d) => d.name !== "guard-deployment");
+  expect(deployments.map((d) => d.inputs.spec.replicas as number)).toEqual(deployments.map(() => 0));
+  expect(await valueOf(pulumi.output(fenced.result))).toMatchObject({
+    role: "fenced",
+    generation: 1,
+    database: { identifier: "samia-tarot-production-primary-1", name: "service" },
+    retained: [
+      {
+        generation: 1,
+        identifier: "samia-tarot-production-primary-1",
+        address: "samia-tarot-production-primary-1.rds",
+        port: 5432,
+        discard: false,
+      },
+    ],
+  });
+  expect(standby.list().filter((r) => !fenced.list().includes(r))).toEqual([`${INSTANCE} database-instance-2`]);
+  expect(standby.all(INSTANCE)[0]).toEqual(active.all(INSTANCE)[0]);
+  expect(standby.get(INSTANCE, "database-instance-2").inputs).toMatchObject({
+    replicateSourceDb: "arn:aws:rds:eu-west-1:123456789012:db:samia-tarot-production-secondary-1",
+  });
+  expect(await valueOf(pulumi.output(standby.result))).toMatchObject({
+    role: "standby",
+    generation: 2,
+    database: { identifier: "samia-tarot-production-primary-2" },
+    retained: [{ generation: 1, identifier: "samia-tarot-production-primary-1" }],
+  });
+});
+
+test("only what lies behind the newest database is discarded", async () => {
+  const protection = async (change: Record<string, string>) =>
+    (await run(settings("production-primary", { activeSite: "secondary", epoch: "4", discard: "true", ...change })))
+      .all(INSTANCE)
+      .map((r) => r.inputs.deletionProtection as boolean);
+  expect(await protection({ generation: "2", retained: "1,2" })).toEqual([false, true]);
+  expect(await protection({ generation: "3", retained: "1,2" })).toEqual([false, false, true]);
+});
+
+test("every site's switch may be read by the guards of the other warm sites, and each guard knows all the others", async () => {
+  const warm = { primary: "production-primary", secondary: "production-secondary" };
+  const reads: Record<string, string[]> = {};
+  const readers: Record<string, string[]> = {};
+  for (const site of ["primary", "secondary", "cold"]) {
+    const recording = await run(settings(`production-${site}`));
+    const { policy } = recording.get("aws:s3/bucketPolicy:BucketPolicy", "switch-policy").inputs;
+    const { Statement } = JSON.parse(policy) as { Statement: { Sid: string; Condition: any }[] };
+    readers[site] = Statement.find(({ Sid }) => Sid === "Guards")?.Condition.ArnEquals["aws:PrincipalArn"];
+    if (!(site in warm)) continue;
+    const { data } = recording.get("kubernetes:core/v1:ConfigMap", "guard-config").inputs;
+    reads[site] = (JSON.parse(data.SITES) as { site: string; bucket: string; warm: boolean }[]).map(
+      (o) => `${o.site} ${o.bucket} ${o.warm}`,
+    );
+  }
+  const role = (site: string) => `arn:aws:iam::123456789012:role/samia-tarot-production-${site}-guard`;
+  expect(readers).toEqual({ primary: [role("secondary")], secondary: [role("primary")], cold: [role("primary"), role("secondary")] });
+  const seen = (site: string, isWarm: boolean) => `${site} samia-tarot-production-123456789012-${site}-switch ${isWarm}`;
+  expect(reads).toEqual({
+    primary: [seen("secondary", true), seen("cold", false)],
+    secondary: [seen("primary", true), seen("cold", false)],
+  });
+});
+
+/** Kinds of which some depend on the role; nothing of them may be asked for before the gate opens. */
+const BEHIND_THE_GATE = /^(kubernetes|pulumi:providers:kubernetes)|:rds\/|alarm|Alarm|Topic|BucketObjectv2|Storage|ReplicationConfig|iam\//;
+
+test("the gate: what no role changes is asked for before it, all that one does after it", async () => {
+  const options = settings("production-secondary", { activeSite: "secondary", epoch: "2", protectedBy: "primary" });
+  const whole = await run(options);
+  const before: string[] = [];
+  const gated = await record(async ({ asked }) => {
+    return program(undefined, async () => {
+      await settled();
+      before.push(...asked());
+    });
+  }, options);
+  expect(gated.list()).toEqual(whole.list());
+  expect(before.length).toBeGreaterThan(40);
+  expect(before.filter((r) => BEHIND_THE_GATE.test(r))).toEqual([]);
+  // Whatever is the same in each role may come before; whatever is not, may not.
+  const standby = await run(settings("production-secondary"));
+  const differs = whole.resources.filter((r) => {
+    const other = standby.resources.find((s) => s.urn === r.urn);
+    return JSON.stringify(other?.inputs) !== JSON.stringify(r.inputs);
+  });
+  expect(differs.length).toBeGreaterThan(10);
+  expect(differs.map((r) => `${r.type} ${r.name}`).filter((r) => before.includes(r))).toEqual([]);
+});
+
+test("a gate that stays shut fails the update before anything that a role changes", async () => {
+  let asked: string[] = [];
+  const shut = record(
+    (recording) => {
+      return program(undefined, () => Promise.reject(new Error("the active site could not be drained"))).finally(() => {
+        asked = recording.asked();
+      });
+    },
+    settings("production-secondary", { activeSite: "secondary", epoch: "2" }),
+  );
+  await expect(shut).rejects.toThrow("the active site could not be drained");
+  expect(asked.filter((r) => BEHIND_THE_GATE.test(r))).toEqual([]);
 });
 
 test("a dormant site has what a recovery starts from, answers 503, and runs nothing", async () => {
@@ -225,6 +336,11 @@ test("an environment may have a topology of its own", () => {
     rmSync(root, { recursive: true });
   }
 });
+
+/** Waits until all that a program has asked for so far has been answered, and what follows from the answers was asked for. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Where a secret's value stands in an input that is not marked as one. */
 function places(recording: Recording): string[] {

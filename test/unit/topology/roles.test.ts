@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadTopology } from "../../../stacks/topology-file";
 import { namesFor, parseStackName } from "../../../topology/names";
-import { bornAsReplica, laterSites, replicasOf, roleOf, takeoverSwitchOn } from "../../../topology/roles";
+import { bornAsReplica, laterSites, replicasOf, roleOf, takeoverSwitchOn, type Standing } from "../../../topology/roles";
 
 const topology = loadTopology(join(__dirname, "../../../topology.yaml"));
 
@@ -21,6 +21,16 @@ describe("roles", () => {
     expect(roleOf(topology, "secondary", home, away)).toBe("standby");
   });
 
+  it("a site that only keeps what it left is fenced, until it has a new database", () => {
+    const role = (own: Partial<Standing>, site = "primary") => roleOf(topology, site, { ...away, ...own });
+    expect(role({ generation: 1, retained: [1] })).toBe("fenced");
+    expect(role({ retained: [1] })).toBe("fenced");
+    expect(role({ generation: 2, retained: [1] })).toBe("standby");
+    expect(role({ generation: 2, retained: [1, 2] })).toBe("fenced");
+    expect(role({ generation: 1, retained: [1] }, "secondary")).toBe("active");
+    expect(role({ generation: 1, retained: [1] }, "cold")).toBe("dormant");
+  });
+
   it("exactly one site is active, whichever it is", () => {
     for (const activeSite of Object.keys(topology.sites)) {
       const roles = Object.keys(topology.sites).map((site) => roleOf(topology, site, { activeSite, epoch: 3 }));
@@ -32,10 +42,9 @@ describe("roles", () => {
     expect(() => roleOf(topology, "mars", home)).toThrow(/mars/);
   });
 
-  it("the switch is on only where DNS would not go by itself", () => {
-    expect(takeoverSwitchOn(topology, "primary", "active")).toBe(false);
-    expect(takeoverSwitchOn(topology, "secondary", "active")).toBe(true);
-    expect(takeoverSwitchOn(topology, "secondary", "standby")).toBe(false);
+  it("the switch is on at the active site, also at home", () => {
+    const roles = ["active", "standby", "dormant", "fenced"] as const;
+    expect(roles.filter(takeoverSwitchOn)).toEqual(["active"]);
   });
 
   it("later sites in the chain can take over", () => {

@@ -96,6 +96,10 @@ describe("a wrong topology", () => {
       "disasters.regional-outage.recovery.site",
       /primary/,
     ],
+    ["a guard without a digest", (t) => (t.guard.image = "guard:1"), "guard.image", /digest/],
+    ["a guard that never rests", (t) => (t.guard.interval = "0s"), "guard.interval", /more than nothing/],
+    ["a lease that one slow look ends", (t) => (t.guard.lease = "5s"), "guard.lease", /6s to 60s/],
+    ["a lease of minutes", (t) => (t.guard.lease = "61s"), "guard.lease", /60s/],
     ["a verification through no service", (t) => (t.verify.service = "tarot"), "verify.service", /emergency-call/],
   ];
   it.each(cases)("%s is named with its path and what it may be", (_, change, path, message) => {
@@ -107,6 +111,13 @@ describe("a wrong topology", () => {
         .map((problem) => problem.message)
         .join(" "),
     ).toMatch(message);
+  });
+
+  it("has a guard that looks every two seconds, with a lease of ten, where nothing else is said", () => {
+    const value: any = structuredClone(raw());
+    value.guard = { image: value.guard.image };
+    const result = parseTopology(value);
+    expect(result.ok && result.topology.guard).toMatchObject({ interval: 2_000, lease: 10_000 });
   });
 
   it("says every problem at once", () => {

@@ -1,0 +1,53 @@
+import { estimateFailover } from "../../topology/estimate";
+import type { Comparison } from "../comparison/compare";
+import { siteFacts, type Environment } from "../facts";
+import { plannedOperations, type PlannedOperation } from "../plan";
+import type { StepList } from "../steps";
+import { withGeneration } from "./retire";
+import { compareSites, readiness, type Readiness, type SwitchoverRequest } from "./switchover";
+
+/** All that a switchover would look at and touch. */
+export interface DryRun {
+  readiness: Readiness;
+  comparison: Comparison;
+  /** Of the target, `data` and the site that is left, in this order. */
+  operations: PlannedOperation[];
+  /** How long writes would pause on AWS: the promotion; see docs/figures.md. Milliseconds. */
+  moveMs: number;
+}
+
+/** Everything of a switchover that changes nothing. @throws BadInput, Refused as the switchover itself would */
+export async function dryRun(env: Environment, request: SwitchoverRequest, steps: StepList): Promise<DryRun> {
+  steps.start("assess", "Look at both sites");
+  const facts = await siteFacts(env);
+  const found = await readiness(env, request.to, facts);
+  const { from, to, epoch } = found;
+  steps.done("assess", `${to} streams from ${from} and is ready`);
+  const [old, target] = [from, to].map((name) => facts.find(({ site }) => site === name));
+  if (!old || !target) throw new Error(`no facts of ${from} or ${to}`);
+
+  steps.start("compare", "Compare every table");
+  const comparison = await compareSites(env, old, target, request.compareMs, (note) => {
+    steps.note("compare", note);
+  });
+  steps.done("compare", `${comparison.tables.length} tables`);
+
+  steps.start("preview", "Preview the stacks involved");
+  const move = { activeSite: to, epoch: String(epoch) };
+  const left = {
+    ...move,
+    retained: withGeneration(old.activation?.retained ?? [], old.activation?.generation ?? 1),
+    protectedBy: undefined,
+  };
+  const { operations } = await plannedOperations(
+    env,
+    [
+      [to, { ...move, protectedBy: undefined }],
+      ["data", move],
+      [from, left],
+    ],
+    [],
+  );
+  steps.done("preview");
+  return { readiness: found, comparison, operations, moveMs: estimateFailover(env.topology).promoteMs };
+}

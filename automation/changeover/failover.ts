@@ -1,0 +1,225 @@
+import type { SiteName } from "../../topology/schema";
+import { BadInput } from "../../topology/errors";
+import { Refused, Stopped } from "../errors";
+import { databaseState, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
+import { objectionTo } from "../guards";
+import { waitForReplay } from "../probes/database";
+import { fenceSite } from "./fence";
+import type { Incident } from "./incident";
+import { Takeover, decisionOf, turnOn, type Decision } from "./move";
+import type { MoveReport } from "./report";
+import { databaseOf, markedBy, warmSitesBut } from "./sites";
+
+export interface FailoverRequest {
+  to: SiteName;
+  /** Sites to which not one call goes. */
+  unreachable: SiteName[];
+  epoch?: number | undefined;
+  /** ISO 8601. */
+  outageSince?: string | undefined;
+  acceptLoss?: string | undefined;
+  /** The operator's reason to go on although nobody knows that the old site takes no writes. */
+  acceptUnfenced?: string | undefined;
+  /** How long the write through the public name may take after the promotion, in milliseconds. */
+  verifyTimeoutMs: number;
+}
+
+/** Asked once every guard has said yes, before anything changes. */
+export type Confirm = (question: string) => Promise<boolean>;
+
+/**
+ * For this long the target's guards need not reach the lost site to go on after a restart: that it is lost is what the
+ * operator just said. A re-protection ends it.
+ */
+const CONFIRMED_MS = 24 * 3_600_000;
+/** How long a replica may take to replay what a fenced site still sent it, in milliseconds. */
+const DRAIN_MS = 5_000;
+
+/**
+ * An unplanned move: fences the old site by what still answers, promotes the target, brings the tiers up in order, turns
+ * its takeover switch on and verifies by a write through the public name.
+ * @param onApproved called once it is certain that this one goes ahead
+ * @throws BadInput, Refused before anything changed
+ */
+export async function failover(
+  env: Environment,
+  request: FailoverRequest,
+  incident: Incident,
+  confirm: Confirm,
+  onApproved: () => Promise<void>,
+): Promise<Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">> {
+  const { topology, workspace } = env;
+  const { to } = request;
+  checkSites(env, request);
+
+  const [facts, secrets, settings] = await Promise.all([
+    siteFacts(env),
+    workspace.secrets(to),
+    workspace.settings(to),
+    workspace.warmUp(to),
+  ]);
+  const target = facts.find(({ site }) => site === to);
+  if (!target) throw new Error(`no facts of ${to}`);
+  const database = await databaseState(target, secrets);
+
+  let decision = decisionOf(incident);
+  if (!decision) {
+    await incident.step(
+      "assess",
+      "Assess the target",
+      async () => {
+        decision = decide();
+        return { decision, unreachable: request.unreachable, database, note: `${to} can take over from ${decision.from}` };
+      },
+      span(topology.phases.assessment),
+    );
+  }
+  if (!decision) throw new Error("nothing was decided");
+  const { from, epoch } = decision;
+  const lost = request.unreachable.includes(from);
+
+  if (!incident.has("approve")) {
+    await incident.step("approve", "Approval", async () => {
+      if (!(await confirm(question(decision as Decision))))
+        throw new Refused("the operator said no", "run the command again and agree, or give --yes");
+      const { acceptLoss = null, acceptUnfenced = null, unreachable } = request;
+      return { acceptLoss, acceptUnfenced, unreachable };
+    });
+  }
+  await onApproved();
+  const decidedMs = incident.clock();
+
+  const takeover = new Takeover(env, incident, decision, target, secrets, database.kind === "primary", lost ? CONFIRMED_MS : 0);
+  const stop = (): void => void takeover.abandon("interrupted");
+  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    // The target first: nothing is taken from the old site for a move that cannot begin.
+    await incident.step("prepare", `Arm ${to}'s update`, async () => {
+      await takeover.arm();
+      return undefined;
+    });
+    let fenced: MoveReport["fenced"];
+    await incident.step("fence", `Fence ${from}`, async () => {
+      fenced = await fence(decision as Decision);
+      // Where the old site's guard still looks, it sees that another one took over, before anything is promoted.
+      await incident.record({ event: "switched", step: "fence", detail: { requestId: await turnOn(env, { activeSite: to, epoch }) } });
+      return { fenced, note: fenced.known ? fenced.by : `not known to be fenced; accepted: ${fenced.reason}` };
+    });
+    const fencedMs = incident.clock();
+    await incident.step(
+      "promote",
+      "Promote the database",
+      async () => {
+        await takeover.promote();
+        return undefined;
+      },
+      span(topology.phases.failover),
+    );
+    await incident.step("open", "Open it for writes", () => takeover.open());
+    await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);
+    await incident.step("traffic", "Turn the takeover switch on", async () => {
+      await takeover.traffic();
+      return undefined;
+    });
+    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
+      const verified = await takeover.verify(request.verifyTimeoutMs);
+      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
+    });
+    await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
+      await takeover.data();
+      return undefined;
+    });
+    return { kind: "failover", from, to, epoch, ...(await takeover.report(decidedMs, fencedMs)), ...(fenced && { fenced }) };
+  } catch (error) {
+    await takeover.abandon("stopped");
+    if (error instanceof Refused && !incident.begun("promote")) await workspace.configure(to, decision.before);
+    throw error;
+  } finally {
+    process.removeListener("SIGINT", stop);
+    process.removeListener("SIGTERM", stop);
+  }
+
+  function decide(): Decision {
+    const current = latestActivation(topology, facts);
+    const continues = settings["activeSite"] === to && Number(settings["epoch"]) > current.epoch;
+    const next = request.epoch ?? (continues ? Number(settings["epoch"]) : current.epoch + 1);
+    const objection = objectionTo({
+      to,
+      toRole: roleIn(topology, target as NonNullable<typeof target>, current),
+      current,
+      epoch: next,
+      continues,
+      unreachable: request.unreachable,
+      otherWarm: warmSitesBut(env, to, current.activeSite),
+      database,
+      rpoMs: topology.disasters["regional-outage"].rpo,
+      outageSince: request.outageSince === undefined ? undefined : new Date(request.outageSince),
+      acceptLoss: request.acceptLoss,
+    });
+    if (objection) throw new Refused(objection.reason, objection.satisfy);
+    if (request.unreachable.includes(current.activeSite) && request.acceptUnfenced === undefined) {
+      throw new Refused(
+        `no call goes to ${current.activeSite}, so nobody knows whether it still takes writes; what it takes from now on, ${to} will never see`,
+        `--accept-unfenced "reason", which goes into the journal; or leave --unreachable out: what still answers there is then fenced`,
+      );
+    }
+    const before = {
+      activeSite: current.activeSite,
+      epoch: String(current.epoch),
+      ...pick(settings, ["activeSite", "epoch", "protectedBy", "capacity"]),
+    };
+    return { from: current.activeSite, to, epoch: next, fromEpoch: current.epoch, before };
+  }
+
+  function question({ from: left, epoch: next }: Decision): string {
+    const how =
+      request.unreachable.length > 0 ? `without a call to ${request.unreachable.join(", ")}` : `fencing ${left} by what answers there`;
+    const unfenced = request.acceptUnfenced === undefined ? "" : `; accepted that ${left} may still take writes: ${request.acceptUnfenced}`;
+    const loss = request.acceptLoss === undefined ? "" : `; loss beyond the RPO accepted: ${request.acceptLoss}`;
+    return `Fail over from ${left} to ${to}, epoch ${next}, ${how}${unfenced}${loss}?`;
+  }
+
+  async function fence({ from: left, epoch: next }: Decision): Promise<NonNullable<MoveReport["fenced"]>> {
+    if (lost) return { known: false, reason: request.acceptUnfenced ?? "" };
+    const old = facts.find(({ site }) => site === left);
+    if (!old) throw new Error(`no facts of ${left}`);
+    const mark = { epoch: next, by: markedBy(incident), reason: `failover to ${to}` };
+    const { known, touched, tried, lsn } = await fenceSite(env, old, await workspace.secrets(left), mark);
+    await incident.record({ event: "fencing", step: "fence", detail: { site: left, known, tried, lsn: lsn ?? null } });
+    if (!known && request.acceptUnfenced === undefined) {
+      const problem = `${left} could not be fenced, and may still take writes that ${to} will never see: ${tried.join("; ")}`;
+      const satisfy = '--accept-unfenced "reason", which goes into the journal';
+      throw touched ? new Stopped(problem, `the same command with ${satisfy}`) : new Refused(problem, satisfy);
+    }
+    // It lives and takes no writes: what it had acknowledged can still arrive.
+    if (lsn !== undefined && database.kind === "replica") {
+      const replay = waitForReplay(databaseOf(target as NonNullable<typeof target>, secrets), lsn, { timeoutMs: DRAIN_MS });
+      await incident.record({
+        event: "drained",
+        step: "fence",
+        detail: await replay.then(
+          (found) => ({ ...found }),
+          (error: unknown) => ({ lost: (error as Error).message }),
+        ),
+      });
+    }
+    return known ? { known, by: tried.join("; ") } : { known, reason: request.acceptUnfenced ?? "" };
+  }
+}
+
+function checkSites({ topology }: Environment, { to, unreachable }: FailoverRequest): void {
+  for (const [path, site] of [["--to", to], ...unreachable.map((name) => ["--unreachable", name])] as [string, SiteName][]) {
+    if (topology.sites[site]) continue;
+    throw new BadInput([{ path, value: site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` }]);
+  }
+}
+
+export function pick(from: Record<string, string>, keys: string[]): Record<string, string | undefined> {
+  return Object.fromEntries(keys.map((key) => [key, from[key]]));
+}
+
+export function span({ from, to }: { from: number; to: number }): number {
+  return to - from;
+}

@@ -1,0 +1,186 @@
+import { hostname, userInfo } from "node:os";
+import { startTimeOf } from "../../setup/process.mjs";
+import { Stopped } from "../errors";
+import { Journal, readJournal, type JournalEntry, type JournalRecord } from "../journal";
+import type { StepList } from "../steps";
+import type { JournalCopies } from "./copies";
+import type { StepTiming } from "./report";
+import { stateAfter, type Kind, type State, type Step } from "./table";
+
+/** Which process does it. */
+export interface Driver {
+  owner: string;
+  host: string;
+  pid: number;
+  /** Ticks since boot. */
+  startTime: string;
+}
+
+export function thisDriver(): Driver {
+  return { owner: userInfo().username, host: hostname(), pid: process.pid, startTime: startTimeOf(process.pid) };
+}
+
+/** What an operator asked for, as the journal's first entry has it, so that `resume` can go on with it. */
+export interface Opening {
+  kind: Kind;
+  environment: string;
+  request: Record<string, unknown>;
+  driver: Driver;
+  /** An incident that was left midway, and that this one takes over from once it is approved. */
+  supersedes?: { id: string; openedAt: string; promoting: boolean } | undefined;
+}
+
+/** Events after which an incident is over. */
+export const TERMINAL = ["finished", "aborted", "refused", "superseded"] as const;
+
+/** One changeover under way: its journal, its state in the table, the list of steps that the operator sees. */
+export class Incident {
+  readonly timings: StepTiming[] = [];
+  private readonly opened = performance.now();
+  private readonly entries: JournalEntry[];
+  private copies: JournalCopies | undefined;
+  private told = false;
+
+  private constructor(
+    private readonly journal: Journal,
+    readonly opening: Opening,
+    readonly list: StepList,
+    entries: JournalEntry[],
+    readonly resumed: boolean,
+  ) {
+    this.entries = entries;
+  }
+
+  /** Opens the journal of a new incident. */
+  static open(file: string, id: string, opening: Opening, list: StepList): Incident {
+    const journal = Journal.create(file, id);
+    const incident = new Incident(journal, opening, list, [], false);
+    incident.note({ event: "opened", detail: { ...opening } });
+    return incident;
+  }
+
+  /** Goes on with one that a driver left. */
+  static resume(file: string, list: StepList): Incident {
+    const entries = readJournal(file);
+    const opening = openingOf(entries);
+    const incident = new Incident(Journal.reopen(file), opening, list, entries, true);
+    incident.note({ event: "resumed", detail: { driver: thisDriver(), state: incident.state } });
+    return incident;
+  }
+
+  get id(): string {
+    return this.journal.incident;
+  }
+
+  get kind(): Kind {
+    return this.opening.kind;
+  }
+
+  get file(): string {
+    return this.journal.file;
+  }
+
+  /** Where the incident is in the table, told by the steps that have ended. */
+  get state(): State {
+    return stateAfter(
+      this.kind,
+      this.entries.filter(({ event }) => event === "end").map(({ step }) => step ?? ""),
+    );
+  }
+
+  /** Whether a step has ended, in this run or an earlier one. */
+  has(step: Step): boolean {
+    return this.entries.some((entry) => entry.event === "end" && entry.step === step);
+  }
+
+  /** Whether a step has begun, ended or not. */
+  begun(step: Step): boolean {
+    return this.entries.some((entry) => entry.event === "begin" && entry.step === step);
+  }
+
+  /** What the latest end of a step told. */
+  detailOf(step: Step): Record<string, unknown> | undefined {
+    return this.entries.findLast((entry) => entry.event === "end" && entry.step === step)?.detail;
+  }
+
+  /** When a step first began, wall clock. */
+  beganAt(step: Step): Date | undefined {
+    const entry = this.entries.find(({ event, step: of }) => event === "begin" && of === step);
+    return entry && new Date(entry.at);
+  }
+
+  /** When the incident was opened, wall clock. */
+  get openedAt(): Date {
+    return new Date(this.entries[0]?.at ?? Date.now());
+  }
+
+  /** Since when locks and marks may be its own, those of the incident that it took over from included. */
+  get ownsSince(): Date {
+    return this.opening.supersedes ? new Date(this.opening.supersedes.openedAt) : this.openedAt;
+  }
+
+  /** Milliseconds since this run began. */
+  clock(): number {
+    return performance.now() - this.opened;
+  }
+
+  /** From here on every entry, and those so far, also go to a control bucket. */
+  copyTo(copies: JournalCopies): void {
+    this.copies = copies;
+    for (const entry of this.entries) copies.add(entry);
+  }
+
+  /** Writes an entry; waits for the copy only where the disk does not take it. @throws Stopped where neither does */
+  async record(record: JournalRecord): Promise<void> {
+    this.note(record);
+    if (!this.journal.broken) return;
+    const failure = this.copies ? await this.copies.flush() : new Error("no control bucket is known yet");
+    if (failure) {
+      throw new Stopped(
+        `the journal can be written nowhere: ${this.file}: ${this.journal.broken.message}; control bucket: ${failure.message}`,
+        "free space on that disk, or point CHANGEOVER_JOURNALS at another one, then: changeover resume",
+      );
+    }
+    if (!this.told) this.list.warn(`${this.file}: ${this.journal.broken.message}; the journal goes on in the control bucket`);
+    this.told = true;
+  }
+
+  /** One step of the table: begin, run, end. What `run` returns is the end's detail. */
+  async step(step: Step, title: string, run: () => Promise<Record<string, unknown> | undefined>, budgetMs?: number): Promise<void> {
+    const startedMs = this.clock();
+    this.list.start(step, title, budgetMs);
+    await this.record({ event: "begin", step });
+    try {
+      const { note, ...detail } = (await run()) ?? {};
+      await this.record({ event: "end", step, detail });
+      this.list.done(step, typeof note === "string" ? note : undefined);
+      this.timings.push({ step, startedMs: Math.round(startedMs), tookMs: Math.round(this.clock() - startedMs) });
+    } catch (error) {
+      this.list.failed(step);
+      throw error;
+    }
+  }
+
+  /** The last entry; then all that is to be copied is. */
+  async finish(record: JournalRecord & { event: (typeof TERMINAL)[number] | "stopped" }): Promise<void> {
+    this.note(record);
+    const failure = await this.copies?.flush();
+    if (failure) this.list.warn(`the journal could not be copied to the control bucket: ${failure.message}`);
+    this.copies?.close();
+    this.journal.close();
+  }
+
+  private note(record: JournalRecord): void {
+    const entry = this.journal.append(record);
+    this.entries.push(entry);
+    this.copies?.add(entry);
+  }
+}
+
+/** What a journal's first entry says. @throws where it is no incident's */
+export function openingOf(entries: JournalEntry[]): Opening {
+  const [first] = entries;
+  const detail = first?.detail as Opening | undefined;
+  if (first?.event !== "opened" || detail?.kind === undefined) throw new Error("the journal does not begin with an opened incident");
+  return detail;
+}

@@ -1,0 +1,257 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { openWrites, readWrites } from "../../guard/writes";
+import { TAKEOVER_KEY, takeoverContent, type Names } from "../../topology/names";
+import type { Activation } from "../../topology/roles";
+import type { SiteName, Topology } from "../../topology/schema";
+import type { Environment, SiteFacts } from "../facts";
+import { Objects } from "../objects";
+import { verifyWrite, type Verified } from "../probes/service";
+import type { Incident } from "./incident";
+import { updateStack } from "./locks";
+import { TargetProgress } from "./progress";
+import type { MoveReport } from "./report";
+import { asAdmin, databaseOf, markedBy, subjectOf, verifyPath } from "./sites";
+import { TargetUpdate } from "./target-update";
+
+const DATABASE = "aws:rds/instance:Instance";
+
+/** Until the guards of the new epoch have started, the driver's own lease lets the services log in. */
+const GRACE_MS = 120_000;
+/** An instance that was promoted restarts on RDS; it is asked until it takes writes. */
+const OPEN_MS = 120_000;
+
+/** What was decided, and stays decided over a resume. */
+export interface Decision {
+  from: SiteName;
+  to: SiteName;
+  epoch: number;
+  /** Epoch of the active site that is left. */
+  fromEpoch: number;
+  /** The target's config before, for the way back. */
+  before: Record<string, string | undefined>;
+}
+
+export const decisionOf = (incident: Incident): Decision | undefined => incident.detailOf("assess")?.["decision"] as Decision | undefined;
+
+/** The part that every move of the active site has: the target takes over. */
+export class Takeover {
+  private readonly progress: TargetProgress;
+  private update: TargetUpdate | undefined;
+  private verifying: Promise<Verified & { atMs: number }> | undefined;
+  private readonly stopping = new AbortController();
+  private openedMs: number | undefined;
+
+  constructor(
+    private readonly env: Environment,
+    private readonly incident: Incident,
+    readonly decision: Decision,
+    private readonly target: SiteFacts,
+    private readonly secrets: Record<string, string>,
+    private readonly promotedBefore: boolean,
+    /** How long the target's guards may rely on the operator's word that it is the active site, in milliseconds. */
+    private readonly confirmedMs = 0,
+  ) {
+    const generation = target.activation?.generation ?? 1;
+    this.progress = new TargetProgress(env.topology.tiers, () => incident.clock(), `database-instance-${generation}`);
+  }
+
+  /** Writes the target's config and starts its update, which waits at the gate. @throws what keeps it from getting there */
+  async arm(): Promise<void> {
+    const { to, epoch } = this.decision;
+    const { workspace } = this.env;
+    await workspace.configure(to, {
+      activeSite: to,
+      epoch: String(epoch),
+      capacity: undefined,
+      protectedBy: undefined,
+      confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
+    });
+    // Promoted by a run that stopped, perhaps without an answer: promoting again would be refused.
+    if (this.promotedBefore) await workspace.refresh(to, DATABASE);
+    this.update = new TargetUpdate(this.env, this.incident, to, this.progress);
+    await this.update.armed;
+  }
+
+  /** Lets the update go and waits until the database has no source. */
+  async promote(): Promise<void> {
+    this.armedUpdate.go();
+    if (!this.promotedBefore) await this.reached(this.progress.promoted.reached);
+  }
+
+  /** Opens the target's database for the services, in the new epoch; verification begins. */
+  async open(): Promise<Record<string, unknown>> {
+    const { to, epoch } = this.decision;
+    const address = databaseOf(this.target, this.secrets);
+    const mark = { ...subjectOf(this.env), site: to, epoch, by: markedBy(this.incident), leaseMs: GRACE_MS };
+    const until = performance.now() + OPEN_MS;
+    for (let attempts = 1; ; attempts++) {
+      try {
+        await asAdmin(address, (client) => openWrites(client, mark));
+        this.openedMs = this.incident.clock();
+        this.verifying = this.verification();
+        this.verifying.catch(() => undefined);
+        return { attempts };
+      } catch (error) {
+        if (this.stopping.signal.aborted || performance.now() > until) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
+  async services(): Promise<Record<string, unknown>> {
+    await this.reached(Promise.all(this.progress.critical.map(({ reached }) => reached)));
+    return { tiersReadyMs: this.progress.critical.map(({ at }) => Math.round(at ?? 0)) };
+  }
+
+  async traffic(): Promise<void> {
+    await this.reached(this.progress.switched.reached);
+  }
+
+  /** The write through the public name. @param timeoutMs counted from the opening */
+  async verify(timeoutMs: number): Promise<Verified> {
+    if (!this.verifying) throw new Error("verification begins with the opening");
+    let late: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      const left = (this.openedMs ?? 0) + timeoutMs - this.incident.clock();
+      late = setTimeout(
+        () => {
+          reject(
+            new Error(`no write through ${this.env.names.app} was confirmed ${timeoutMs} ms after the opening; last: ${this.lastReason}`),
+          );
+        },
+        Math.max(left, 1_000),
+      );
+    });
+    try {
+      return await Promise.race([this.verifying, timeout, this.failure()]);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** The `data` stack follows; tiers 2 and 3 come up beside it. */
+  async data(): Promise<void> {
+    const { to, epoch } = this.decision;
+    await this.env.workspace.configure("data", { activeSite: to, epoch: String(epoch) });
+    await Promise.all([this.armedUpdate.done, updateStack(this.env, this.incident, "data", { signal: this.stopping.signal })]);
+    this.progress.finish();
+  }
+
+  /** Ends what is under way. An update at the gate fails with nothing changed; one past it ends as after Ctrl-C. */
+  async abandon(reason: string): Promise<void> {
+    this.stopping.abort();
+    await this.update?.abandon(reason);
+  }
+
+  async report(decidedMs: number, fencedMs: number): Promise<Pick<MoveReport, "segmentsMs" | "tiers" | "recoveredMs" | "verified">> {
+    const { atMs, ...verified } = await (this.verifying ?? Promise.reject(new Error("nothing was verified")));
+    const promotedMs = Math.max(this.openedMs ?? fencedMs, fencedMs);
+    const criticalMs = Math.max(0, ...this.progress.critical.map(({ at }) => at ?? 0));
+    const servicesMs = Math.min(Math.max(criticalMs, promotedMs), atMs);
+    const switchedMs = Math.min(Math.max(this.progress.switched.at ?? servicesMs, servicesMs), atMs);
+    const segmentsMs = {
+      decide: decidedMs,
+      fence: fencedMs - decidedMs,
+      promote: promotedMs - fencedMs,
+      services: servicesMs - promotedMs,
+      traffic: switchedMs - servicesMs,
+      verify: atMs - switchedMs,
+    };
+    return {
+      segmentsMs: rounded(segmentsMs),
+      tiers: this.progress.tierTimes(),
+      recoveredMs: Math.round(atMs),
+      verified: { ...verified, tookMs: Math.round(verified.tookMs) },
+    };
+  }
+
+  private lastReason = "not tried";
+
+  private get armedUpdate(): TargetUpdate {
+    if (!this.update) throw new Error("the update was not armed");
+    return this.update;
+  }
+
+  private async verification(): Promise<Verified & { atMs: number }> {
+    const { to, epoch } = this.decision;
+    const verified = await verifyWrite(
+      { host: this.env.names.app, path: verifyPath(this.env), site: to, epoch },
+      {
+        timeoutMs: Number.POSITIVE_INFINITY,
+        everyMs: 50,
+        signal: this.stopping.signal,
+        onAttempt: (reason) => {
+          this.lastReason = reason;
+          this.incident.list.note("verify", reason);
+        },
+      },
+    );
+    return { ...verified, atMs: this.incident.clock() };
+  }
+
+  /** A moment of the update; an update that is over has reached them all, one that failed throws. */
+  private async reached(moment: Promise<unknown>): Promise<void> {
+    await Promise.race([moment, this.armedUpdate.done]);
+  }
+
+  private async failure(): Promise<never> {
+    await this.armedUpdate.done;
+    return new Promise<never>(() => undefined);
+  }
+}
+
+/**
+ * Turns a site's takeover switch on, by the data plane alone. Its stack's update finds it as it would have made it.
+ * @returns AWS's id of the request
+ */
+export async function turnOn({ topology, names }: Environment, activation: Activation): Promise<string> {
+  const { bucket, objects } = switchOf(topology, names, activation.activeSite);
+  try {
+    return (await objects.put(bucket, TAKEOVER_KEY, takeoverContent(activation))) ?? "";
+  } finally {
+    objects.close();
+  }
+}
+
+/** The same, off. */
+export async function turnOff({ topology, names }: Environment, site: SiteName): Promise<string> {
+  const { bucket, objects } = switchOf(topology, names, site);
+  try {
+    return (await objects.remove(bucket, TAKEOVER_KEY)) ?? "";
+  } finally {
+    objects.close();
+  }
+}
+
+function switchOf(topology: Topology, names: Names, site: SiteName): { bucket: string; objects: Objects } {
+  return { bucket: names.site(site).switchBucket, objects: new Objects(topology.sites[site]?.region ?? "") };
+}
+
+/**
+ * Opens the writes of a site that was paused or fenced on the way to a move that is given up. Its own guard may have seen
+ * the other site's switch a moment ago and act on it only now: it is looked at again after two of the guard's rounds.
+ */
+export async function reopenWrites(
+  env: Environment,
+  incident: Incident,
+  facts: SiteFacts,
+  secrets: Record<string, string>,
+  epoch: number,
+): Promise<void> {
+  const address = databaseOf(facts, secrets);
+  const open = (): Promise<boolean> =>
+    asAdmin(address, async (client) => {
+      const { mark } = await readWrites(client);
+      if (mark?.state === "open" && mark.epoch === epoch) return false;
+      const change = { ...subjectOf(env), site: facts.site, epoch, by: markedBy(incident), leaseMs: GRACE_MS };
+      await openWrites(client, { ...change, ...(mark && { replacing: mark }) });
+      return true;
+    });
+  await open();
+  await sleep(2 * env.topology.guard.interval);
+  while (await open()) await sleep(env.topology.guard.interval);
+}
+
+function rounded<T extends Record<string, number>>(values: T): T {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Math.round(value)])) as T;
+}

@@ -1,0 +1,69 @@
+import type { SiteName } from "../../topology/schema";
+import type { Verified } from "../probes/service";
+import type { Step } from "./table";
+
+/** Segments of a changeover, one after the other, so that they add up to `recoveredMs`. Milliseconds. */
+export interface ReportSegments {
+  /** Command to yes. */
+  decide: number;
+  /** Making sure that the site that is left takes no writes; in a switchover the pause and the drain. */
+  fence: number;
+  promote: number;
+  services: number;
+  traffic: number;
+  verify: number;
+}
+
+/** When a step began and how long it took, in milliseconds since the command began. */
+export interface StepTiming {
+  step: Step;
+  startedMs: number;
+  tookMs: number;
+}
+
+/** What a move of the active site measured. */
+export interface MoveReport {
+  kind: "failover" | "switchover";
+  incident: string;
+  from: SiteName;
+  to: SiteName;
+  epoch: number;
+  /** When the command began, in milliseconds of the wall clock. */
+  startedAt: number;
+  segmentsMs: ReportSegments;
+  tiers: { tier: number; readyMs: number }[];
+  /** From the command to the write read back. */
+  recoveredMs: number;
+  /** From the command to its end. */
+  totalMs: number;
+  verified: Verified;
+  steps: StepTiming[];
+  /** In a switchover: when the active site stopped taking writes and when the target began to, wall clock, milliseconds. */
+  pause?: { from: number; to: number };
+  /** In a failover: whether the site that was left is known to take no writes, or why that was accepted. */
+  fenced?: { known: true; by: string } | { known: false; reason: string };
+  journal: string;
+}
+
+/** What a re-protection measured. */
+export interface ReprotectReport {
+  kind: "reprotect";
+  incident: string;
+  /** Site that was left and stands by again. */
+  site: SiteName;
+  /** The active site, which it streams from. */
+  active: SiteName;
+  epoch: number;
+  /** Its new database. */
+  generation: number;
+  startedAt: number;
+  /** Command to a replica that streams within the RPO. */
+  protectedMs: number;
+  totalMs: number;
+  /** Lag of the new replica when protection was reported. */
+  lagMs: number;
+  /** Rows that the old database has and the new active one has not; `null` where no old database was left to compare. */
+  diverged: { rows: number; file: string } | null;
+  steps: StepTiming[];
+  journal: string;
+}

@@ -1,0 +1,244 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { BadInput } from "../../topology/errors";
+import type { SiteName } from "../../topology/schema";
+import { Refused, Stopped } from "../errors";
+import { siteFacts, type Environment } from "../facts";
+import type { StepList } from "../steps";
+import { UpdateFailed } from "../workspace";
+import { JournalCopies, copiedIncidents, readCopies } from "./copies";
+import { failover, type Confirm, type FailoverRequest } from "./failover";
+import { GivenUp } from "./given-up";
+import { Incident, thisDriver, type Opening } from "./incident";
+import { journalFile, newIncidentId, openIncident, type OpenIncident } from "./incidents";
+import { updateStack } from "./locks";
+import { decisionOf, reopenWrites, turnOff, turnOn } from "./move";
+import type { MoveReport, ReprotectReport } from "./report";
+import { reprotect, type ReprotectRequest } from "./reprotect";
+
+import { giveUp, switchover, type SwitchoverRequest } from "./switchover";
+import { STATES, retreatFrom, type Kind } from "./table";
+
+/** What each kind is asked. */
+export interface Requests {
+  failover: FailoverRequest;
+  switchover: SwitchoverRequest;
+  reprotect: ReprotectRequest;
+}
+
+export type Report = MoveReport | ReprotectReport;
+
+const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
+
+/**
+ * Runs a changeover. One that was stopped midway goes on where it was, if this is the same; a failover takes over from
+ * any other.
+ * @throws Refused where another one is under way or was left
+ */
+export async function begin<K extends Kind>(
+  env: Environment,
+  kind: K,
+  request: Requests[K],
+  list: StepList,
+  confirm: Confirm,
+): Promise<Report> {
+  const environment = env.workspace.environment;
+  const open = openIncident(environment);
+  if (open?.running) {
+    throw new Refused(
+      `${open.id} is under way: ${describe(open)}, by process ${open.opening.driver.pid}`,
+      "wait for it, or end that process and run: changeover resume",
+    );
+  }
+  if (open && same(open, kind, request)) return execute(env, Incident.resume(open.file, list), request, confirm);
+  if (open && kind !== "failover") {
+    throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
+  }
+  const id = newIncidentId();
+  const supersedes = open && { id: open.id, openedAt: open.openedAt, promoting: open.promoting };
+  const opening: Opening = { kind, environment, request: { ...request }, driver: thisDriver(), ...(supersedes && { supersedes }) };
+  return execute(env, Incident.open(journalFile(environment, id), id, opening, list), request, confirm);
+}
+
+export interface ResumeOptions {
+  /** Name of the incident. @default the newest that has no end */
+  incident?: string | undefined;
+  /** Give it up instead. */
+  abort?: boolean | undefined;
+  /** Taken into the request of a failover. */
+  acceptUnfenced?: string | undefined;
+}
+
+/** The incident that `resume` would go on with. @throws Refused where there is none, or its driver still runs */
+export function toResume(environment: string, wanted?: string): OpenIncident {
+  const open = openIncident(environment, wanted);
+  if (!open)
+    throw new Refused(
+      wanted === undefined ? "no changeover was left midway" : `${wanted} is no changeover that was left midway`,
+      "changeover status shows the sites",
+    );
+  if (open.running)
+    throw new Refused(`${open.id} is under way, by process ${open.opening.driver.pid}`, "wait for it, or end that process first");
+  return open;
+}
+
+/**
+ * Takes the journal of a changeover, whose driver ran on another machine, from a site's control bucket.
+ * @throws BadInput for a site that is none; Refused where the bucket has no such journal
+ */
+export async function fetchJournal(env: Environment, site: SiteName, wanted: string | undefined, list: StepList): Promise<void> {
+  const { topology, names } = env;
+  const region = topology.sites[site]?.region;
+  if (region === undefined) {
+    throw new BadInput([{ path: "--from", value: site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` }]);
+  }
+  const target = { site, region, bucket: names.site(site).controlBucket };
+  list.start("fetch", `Read the journal in ${target.bucket}`);
+  const incident = wanted ?? (await copiedIncidents(target)).at(-1);
+  const lines = incident === undefined ? [] : await readCopies(target, incident);
+  if (incident === undefined || lines.length === 0)
+    throw new Refused(`${target.bucket} has no journal${wanted === undefined ? "" : ` of ${wanted}`}`, "name another site");
+  const file = journalFile(env.workspace.environment, incident);
+  if (existsSync(file)) throw new Refused(`${file} exists: that changeover ran on this machine`, "leave --from out");
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
+  list.done("fetch", `${incident}, ${lines.length} entries`);
+}
+
+/** Finishes what was left midway, or gives it up. @returns `undefined` after giving up */
+export async function resume(env: Environment, options: ResumeOptions, list: StepList, confirm: Confirm): Promise<Report | undefined> {
+  const open = toResume(env.workspace.environment, options.incident);
+  const { request } = open.opening;
+  if (options.abort) {
+    await abort(env, open, list, confirm);
+    return undefined;
+  }
+  const more = options.acceptUnfenced === undefined ? {} : { acceptUnfenced: options.acceptUnfenced };
+  return execute(env, Incident.resume(open.file, list), { ...(request as unknown as Requests[Kind]), ...more }, confirm);
+}
+
+async function execute(env: Environment, incident: Incident, request: Requests[Kind], confirm: Confirm): Promise<Report> {
+  const startedAt = Date.now();
+  copy(env, incident, request);
+  try {
+    const result = await run(env, incident, request, confirm);
+    const { state } = incident;
+    await incident.finish({ event: "finished", detail: { state, result } });
+    const shared = {
+      incident: incident.id,
+      startedAt,
+      totalMs: Math.round(incident.clock()),
+      steps: incident.timings,
+      journal: incident.file,
+    };
+    return { ...result, ...shared };
+  } catch (error) {
+    throw await ended(incident, error as Error);
+  }
+}
+
+function run(env: Environment, incident: Incident, request: Requests[Kind], confirm: Confirm) {
+  switch (incident.kind) {
+    case "failover":
+      return failover(env, request as FailoverRequest, incident, confirm, () => supersede(incident));
+    case "switchover":
+      return switchover(env, request as SwitchoverRequest, incident, confirm);
+    case "reprotect":
+      return reprotect(env, request as ReprotectRequest, incident, confirm);
+  }
+}
+
+/** Closes the journal over an error, and words it for the operator. */
+async function ended(incident: Incident, error: Error): Promise<Error> {
+  const detail = { error: error.name, message: error.message };
+  if (error instanceof GivenUp) {
+    await incident.finish({ event: "aborted", detail });
+    return error;
+  }
+  if (
+    (error instanceof Refused || error instanceof BadInput) &&
+    !incident.begun("promote") &&
+    !incident.begun("pause") &&
+    !incident.resumed
+  ) {
+    await incident.finish({ event: "refused", detail });
+    return error;
+  }
+  await incident.finish({ event: "stopped", detail: { ...detail, state: incident.state } });
+
+  const back = retreatFrom(incident.kind, incident.state) && !incident.begun("promote") ? "; changeover resume --abort gives it up" : "";
+  return new Stopped(
+    `the ${incident.kind} stopped: ${error.message}\n  ${incident.state}: ${STATES[incident.state]}`,
+    `mend the cause, then: changeover resume${back} (journal: ${incident.file})`,
+    { cause: error },
+  );
+}
+
+/** Copies the journal to the control bucket of a site that is not being left. */
+function copy({ topology, names }: Environment, incident: Incident, request: Requests[Kind]): void {
+  const site =
+    "to" in request
+      ? request.to
+      : Object.keys(topology.sites).find((name) => name !== request.site && topology.sites[name]?.standby === "warm");
+  const region = site === undefined ? undefined : topology.sites[site]?.region;
+  if (site === undefined || region === undefined) return;
+  incident.copyTo(new JournalCopies({ site, region, bucket: names.site(site).controlBucket }, incident.id));
+}
+
+/** Ends the incident that an approved failover takes over from. */
+async function supersede({ id, opening, list }: Incident): Promise<void> {
+  if (!opening.supersedes) return;
+  const left = openIncident(opening.environment, opening.supersedes.id);
+  if (!left) return;
+  const incident = Incident.resume(left.file, list);
+  await incident.finish({ event: "superseded", detail: { by: id, state: incident.state } });
+}
+
+/** Back to a safe state: before the promotion the old site serves as it did; from then on only forward is safe. */
+async function abort(env: Environment, open: OpenIncident, list: StepList, confirm: Confirm): Promise<void> {
+  const { kind } = open.opening;
+  const incident = Incident.resume(open.file, list);
+  const retreat = retreatFrom(kind, incident.state);
+  const irreversible = kind === "reprotect" ? "rebuild" : "promote";
+  if (!retreat || incident.begun(irreversible) || open.promoting) {
+    await incident.finish({ event: "stopped", detail: { message: "cannot be given up", state: incident.state } });
+    throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, "changeover resume finishes it");
+  }
+  if (!(await confirm(`Give up ${open.id} (${describe(open)})?`))) throw new Refused("the operator said no", "nothing was changed");
+  copy(env, incident, open.opening.request as unknown as Requests[Kind]);
+  const decision = kind === "reprotect" ? undefined : decisionOf(incident);
+  if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
+  if (kind === "failover" && decision) {
+    const { from, to, fromEpoch, before } = decision;
+    await env.workspace.configure(to, before);
+    await updateStack(env, incident, to);
+    if (incident.begun("fence") || open.opening.supersedes) {
+      await turnOff(env, to);
+      await unfence(env, incident, from, fromEpoch);
+    }
+  }
+  await incident.finish({ event: "aborted", detail: { by: thisDriver(), state: retreat.to } });
+}
+
+/** Whoever gives a failover up says that the old site serves: it is asked, also where it was named unreachable before. */
+async function unfence(env: Environment, incident: Incident, site: SiteName, epoch: number): Promise<void> {
+  const own = (await siteFacts(env)).find((facts) => facts.site === site);
+  if (!own) throw new Error(`no facts of ${site}`);
+  await env.workspace.refresh(site, SECURITY_RULE);
+  await env.workspace.refresh(site, DEPLOYMENT);
+  await updateStack(env, incident, site);
+  await turnOn(env, { activeSite: site, epoch });
+  await reopenWrites(env, incident, own, await env.workspace.secrets(site), epoch);
+}
+
+function same(open: OpenIncident, kind: Kind, request: Requests[Kind]): boolean {
+  const before = open.opening.request as unknown as Requests[Kind];
+  const aim = (of: Requests[Kind]): SiteName => ("to" in of ? of.to : of.site);
+  return open.opening.kind === kind && aim(before) === aim(request);
+}
+
+export function describe({ opening, state }: OpenIncident): string {
+  const request = opening.request as unknown as Requests[Kind];
+  return `${opening.kind} ${"to" in request ? `to ${request.to}` : `of ${request.site}`}, ${state}`;
+}

@@ -1,0 +1,53 @@
+import type { Environment } from "../facts";
+import type { Incident } from "./incident";
+import { updateStack } from "./locks";
+import type { TargetProgress } from "./progress";
+
+/**
+ * The update that makes a site the active one, in two parts: it is armed first, with the engine running, the stack locked
+ * and all that the role leaves alone already looked at; the rest waits for the word. So the time in which nobody may
+ * write holds only what must be in it.
+ */
+export class TargetUpdate {
+  /** The program has come to the gate. */
+  readonly armed: Promise<void>;
+  /** @throws as `updateStack` */
+  readonly done: Promise<void>;
+  private readonly stopping = new AbortController();
+  private release: () => void = () => undefined;
+  private refuse: (reason: Error) => void = () => undefined;
+
+  constructor(env: Environment, incident: Incident, part: string, progress: TargetProgress) {
+    const word = new Promise<void>((resolve, reject) => {
+      this.release = resolve;
+      this.refuse = reject;
+    });
+    word.catch(() => undefined);
+    let arrived: () => void = () => undefined;
+    const atGate = new Promise<void>((resolve) => (arrived = resolve));
+    this.done = updateStack(env, incident, part, {
+      onResource: progress.take,
+      signal: this.stopping.signal,
+      proceed: () => {
+        arrived();
+        return word;
+      },
+    });
+    // What fails before anybody asks is told to whoever asks.
+    this.done.catch(() => undefined);
+    this.armed = Promise.race([atGate, this.done]);
+    this.armed.catch(() => undefined);
+  }
+
+  /** Opens the gate. */
+  go(): void {
+    this.release();
+  }
+
+  /** Gives it up: an update that still waits fails with nothing changed; one that runs ends as after Ctrl-C. */
+  async abandon(reason: string): Promise<void> {
+    this.refuse(new Error(reason));
+    this.stopping.abort();
+    await this.done.catch(() => undefined);
+  }
+}

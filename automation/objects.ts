@@ -1,0 +1,71 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+
+/** One attempt and one more: what waits longer than that is treated as gone. */
+const ATTEMPTS = 2;
+const TIMEOUT_MS = 2_000;
+
+/** Objects of one region's buckets: S3's data plane. Credentials and endpoint come from the environment, as for any AWS tool. */
+export class Objects {
+  private client: Promise<S3Client> | undefined;
+
+  constructor(readonly region: string) {}
+
+  /** @returns AWS's id of the request @throws where S3 does not take it in time */
+  async put(bucket: string, key: string, body: string, contentType = "application/json"): Promise<string | undefined> {
+    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+    const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType: contentType, CacheControl: "no-store" });
+    return (await (await this.connect()).send(command, { abortSignal: AbortSignal.timeout(TIMEOUT_MS * ATTEMPTS) })).$metadata.requestId;
+  }
+
+  /** Deleting what is not there is no error. @returns AWS's id of the request */
+  async remove(bucket: string, key: string): Promise<string | undefined> {
+    const { DeleteObjectCommand } = await import("@aws-sdk/client-s3");
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
+    return (await (await this.connect()).send(command, { abortSignal: AbortSignal.timeout(TIMEOUT_MS * ATTEMPTS) })).$metadata.requestId;
+  }
+
+  /** The object's text; `undefined` where there is none. */
+  async get(bucket: string, key: string): Promise<string | undefined> {
+    const { GetObjectCommand, NoSuchKey } = await import("@aws-sdk/client-s3");
+    try {
+      const { Body } = await (await this.connect()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      return await Body?.transformToString();
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  }
+
+  /** Keys that begin so, in order, all pages. */
+  async list(bucket: string, prefix: string): Promise<string[]> {
+    const { paginateListObjectsV2 } = await import("@aws-sdk/client-s3");
+    const keys: string[] = [];
+    for await (const page of paginateListObjectsV2({ client: await this.connect() }, { Bucket: bucket, Prefix: prefix })) {
+      for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
+    }
+    return keys;
+  }
+
+  /** Loads the SDK and nothing else, so that the first call need not. */
+  async warmUp(): Promise<void> {
+    await this.connect();
+  }
+
+  close(): void {
+    void this.client?.then((client) => {
+      client.destroy();
+    });
+  }
+
+  private connect(): Promise<S3Client> {
+    this.client ??= import("@aws-sdk/client-s3").then(
+      ({ S3Client: Client }) =>
+        new Client({
+          region: this.region,
+          maxAttempts: ATTEMPTS,
+          requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true },
+        }),
+    );
+    return this.client;
+  }
+}

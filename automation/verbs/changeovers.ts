@@ -1,0 +1,275 @@
+import { Option, type Command } from "commander";
+import { BadInput } from "../../topology/errors";
+import type { Confirm } from "../changeover/failover";
+import type { Report, Requests } from "../changeover/run";
+import type { Kind } from "../changeover/table";
+import type { Environment } from "../facts";
+import { say, sayJson } from "../output";
+import { StepList } from "../steps";
+import {
+  changing,
+  confirmation,
+  examples,
+  integer,
+  interval,
+  list,
+  open,
+  reason,
+  span,
+  time,
+  verifyTimeout,
+  type Changing,
+} from "./options";
+
+/** The verbs that move the service and rebuild sites, and the one that goes on with them. */
+export function changeoverVerbs(program: Command): void {
+  failover(program);
+  moves(program);
+  reprotect(program);
+  resume(program);
+  confirm(program);
+}
+
+interface FailoverFlags extends Changing {
+  to: string;
+  unreachable: string[];
+  outageSince?: string;
+  acceptLoss?: string;
+  acceptUnfenced?: string;
+  epoch?: number;
+  verifyTimeout: number;
+}
+
+function failover(program: Command): void {
+  changing(program.command("failover"))
+    .description("move the service from a site that is lost to a standby; loss within the RPO is accepted")
+    .requiredOption("--to <site>", "site that takes over")
+    .option(
+      "--unreachable <sites>",
+      "lost sites, separated by commas: not one call goes there, so --accept-unfenced is asked for",
+      list,
+      [],
+    )
+    .option(
+      "--accept-unfenced <reason>",
+      "go on although nobody knows that the old site takes no writes; the reason goes into the journal",
+      reason,
+    )
+    .option("--outage-since <time>", "when the active site was lost, ISO 8601: the replica's lag counts up to then", time)
+    .option("--accept-loss <reason>", "go on although the replica is behind by more than the RPO; the reason goes into the journal", reason)
+    .option("--epoch <n>", "epoch that begins (default: the next one)", integer)
+    .addOption(verifyTimeout())
+    .addHelpText(
+      "after",
+      examples(
+        "changeover failover --to secondary                  # what still answers at the old site is fenced first",
+        'changeover failover --to secondary --unreachable primary --accept-unfenced "eu-north-1 is gone, status page"',
+        'changeover failover --to secondary --unreachable primary --accept-unfenced "drill" --yes --json',
+      ),
+    )
+    .action((options: FailoverFlags) =>
+      change(options, "failover", {
+        to: options.to,
+        unreachable: options.unreachable,
+        epoch: options.epoch,
+        outageSince: options.outageSince,
+        acceptLoss: options.acceptLoss,
+        acceptUnfenced: options.acceptUnfenced,
+        verifyTimeoutMs: options.verifyTimeout,
+      }),
+    );
+}
+
+interface MoveFlags extends Changing {
+  to: string;
+  dryRun?: boolean;
+  window?: { from: string; to: string };
+  maxPause: number;
+  compareTimeout: number;
+  verifyTimeout: number;
+}
+
+function moves(program: Command): void {
+  const flags = (command: Command): Command =>
+    changing(command)
+      .option("--dry-run", "look at both sites, compare every table, show what would change; change nothing")
+      .option("--window <from/to>", "when writes may pause, ISO 8601 interval; all is made ready, then it waits", interval)
+      .addOption(
+        new Option("--max-pause <duration>", "longest wait for the target to have everything; then writes open again where they were")
+          .argParser(span)
+          .default(10_000, "10s"),
+      )
+      .addOption(
+        new Option("--compare-timeout <duration>", "how long the comparison may wait for tables that are written to")
+          .argParser(span)
+          .default(10_000, "10s"),
+      )
+      .addOption(verifyTimeout());
+
+  flags(program.command("switchover"))
+    .description("move the service between two sites that are up; writes pause for a moment, none is lost")
+    .requiredOption("--to <site>", "site that takes over")
+    .addHelpText(
+      "after",
+      examples(
+        "changeover switchover --to secondary --dry-run",
+        "changeover switchover --to secondary",
+        "changeover switchover --to secondary --window 2026-01-02T02:00Z/2026-01-02T02:30Z --yes",
+      ),
+    )
+    .action((options: MoveFlags) => move(options, () => options.to));
+  flags(program.command("failback"))
+    .description("switch over to the site where the service lives at home")
+    .addHelpText("after", examples("changeover failback --dry-run", "changeover failback --yes --json"))
+    .action((options: Omit<MoveFlags, "to">) => move(options, ({ topology }) => topology.home));
+}
+
+async function move(options: Omit<MoveFlags, "to">, target: (env: Environment) => string): Promise<void> {
+  const request = (env: Environment): Requests["switchover"] => ({
+    to: target(env),
+    window: options.window,
+    maxPauseMs: options.maxPause,
+    compareMs: options.compareTimeout,
+    verifyTimeoutMs: options.verifyTimeout,
+  });
+  if (!options.dryRun) return change(options, "switchover", request);
+  const [{ dryRun }, { describeDryRun }] = await Promise.all([import("../changeover/dry-run.js"), import("./describe.js")]);
+  const env = await open(options);
+  const steps = new StepList(options.json);
+  const found = await dryRun(env, request(env), steps).finally(() => {
+    steps.close();
+  });
+  if (options.json) sayJson(found);
+  else say(describeDryRun(found));
+}
+
+interface ReprotectFlags extends Changing {
+  site: string;
+  oldLost?: string;
+  discardOld?: boolean;
+  streamTimeout: number;
+}
+
+function reprotect(program: Command): void {
+  changing(program.command("reprotect"))
+    .description("rebuild a site that was left as a standby of the active one; its old database is kept, fenced")
+    .requiredOption("--site <site>", "site that was left")
+    .option("--old-lost <reason>", "its old database is gone for good: nothing can be compared; the reason goes into the journal", reason)
+    .option("--discard-old", "instead: remove the old databases that the site keeps; their snapshots stay")
+    .addOption(
+      new Option("--stream-timeout <duration>", "how long the new replica may take to follow within the RPO")
+        .argParser(span)
+        .default(3_600_000, "1h"),
+    )
+    .addHelpText("after", examples("changeover reprotect --site primary", "changeover reprotect --site primary --discard-old"))
+    .action(async (options: ReprotectFlags) => {
+      if (options.discardOld) return discard(options);
+      return change(options, "reprotect", { site: options.site, oldLost: options.oldLost, streamTimeoutMs: options.streamTimeout });
+    });
+}
+
+async function discard(options: ReprotectFlags): Promise<void> {
+  const asked = confirmation(options);
+  const { discardOld } = await import("../changeover/reprotect.js");
+  const env = await open(options);
+  const { topology } = env;
+  if (!topology.sites[options.site]) {
+    throw new BadInput([
+      { path: "--site", value: options.site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` },
+    ]);
+  }
+  const steps = new StepList(options.json);
+  try {
+    const generations = await discardOld(env, options.site, asked, steps);
+    steps.close();
+    if (options.json) sayJson({ site: options.site, discarded: generations });
+    else say(`${options.site}: removed generation ${generations.join(", ")}; the snapshots stay`);
+  } catch (error) {
+    steps.close(true);
+    throw error;
+  }
+}
+
+interface ResumeFlags extends Changing {
+  incident?: string;
+  abort?: boolean;
+  acceptUnfenced?: string;
+  from?: string;
+}
+
+function resume(program: Command): void {
+  changing(program.command("resume"))
+    .description("go on with a changeover that was left midway, or give it up")
+    .option("--incident <name>", "which one (default: the newest that has no end)")
+    .option("--from <site>", "take the journal from this site's control bucket: its driver ran on another machine")
+    .option("--abort", "give it up: back to a safe state, where there is a way back")
+    .option("--accept-unfenced <reason>", "go on although nobody knows that the old site takes no writes", reason)
+    .addHelpText(
+      "after",
+      examples("changeover resume", "changeover resume --abort", "changeover resume --from secondary --incident DR-20260102-030405-4242"),
+    )
+    .action(async (options: ResumeFlags) => {
+      const asked = confirmation(options);
+      const [run, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);
+      const env = await open(options);
+      const steps = new StepList(options.json);
+      try {
+        if (options.from !== undefined) await run.fetchJournal(env, options.from, options.incident, steps);
+        const left = run.toResume(env.workspace.environment, options.incident);
+        if (!options.json) process.stderr.write(`${left.id}: ${run.describe(left)}\n`);
+        const report = await run.resume(env, options, steps, asked);
+        steps.close();
+        if (options.json) sayJson(report ?? { incident: left.id, aborted: true });
+        else say(report ? describeReport(report, env) : `${left.id} was given up`);
+      } catch (error) {
+        steps.close(true);
+        throw error;
+      }
+    });
+}
+
+function confirm(program: Command): void {
+  changing(program.command("confirm"))
+    .description("tell a site that is fenced because it cannot ask the others that it is still the active one")
+    .requiredOption("--site <site>", "the active site")
+    .addOption(new Option("--for <duration>", "how long its guards may rely on it").argParser(span).default(3_600_000, "1h"))
+    .requiredOption("--reason <reason>", "why; it goes into the journal", reason)
+    .addHelpText("after", examples('changeover confirm --site primary --reason "eu-west-1 is down for hours; nobody failed over"'))
+    .action(async (options: Changing & { site: string; for: number; reason: string }) => {
+      const asked = confirmation(options);
+      const { confirmActive } = await import("../changeover/confirm.js");
+      const env = await open(options);
+      const steps = new StepList(options.json);
+      try {
+        const confirmed = await confirmActive(env, { site: options.site, forMs: options.for, reason: options.reason }, asked, steps);
+        steps.close();
+        if (options.json) sayJson(confirmed);
+        else say(`${options.site}'s guards may take it for the active site until ${confirmed.until}`);
+      } catch (error) {
+        steps.close(true);
+        throw error;
+      }
+    });
+}
+
+/** Runs a changeover and prints its report. */
+async function change<K extends Kind>(
+  options: Changing,
+  kind: K,
+  request: Requests[K] | ((env: Environment) => Requests[K]),
+): Promise<void> {
+  const asked: Confirm = confirmation(options);
+  const [{ begin }, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);
+  const env = await open(options);
+  const steps = new StepList(options.json);
+  let report: Report;
+  try {
+    report = await begin(env, kind, typeof request === "function" ? request(env) : request, steps, asked);
+    steps.close();
+  } catch (error) {
+    steps.close(true);
+    throw error;
+  }
+  if (options.json) sayJson(report);
+  else say(describeReport(report, env));
+}

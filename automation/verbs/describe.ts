@@ -1,0 +1,56 @@
+import { formatDuration } from "../../topology/duration";
+import type { DryRun } from "../changeover/dry-run";
+import type { MoveReport, ReprotectReport } from "../changeover/report";
+import type { Environment } from "../facts";
+import { paint, table } from "../output";
+import { describeOperations } from "../plan";
+
+/** A finished changeover as an operator reads it, and what is to be done next. */
+export function describeReport(report: MoveReport | ReprotectReport, { topology }: Environment): string {
+  return report.kind === "reprotect" ? describeReprotect(report) : describeMove(report, topology.home);
+}
+
+function describeMove(report: MoveReport, home: string): string {
+  const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, journal } = report;
+  const segments = Object.entries<number>({ ...segmentsMs }).map(([name, ms]) => [name, formatDuration(ms)]);
+  return [
+    "",
+    `${paint.green("recovered:")} ${to} is active in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
+    "",
+    table(["SEGMENT", "TOOK"], segments),
+    "",
+    ...(pause && pause.from > 0 ? [`no site took writes for ${formatDuration(pause.to - pause.from)}`] : []),
+    ...(fenced && !fenced.known ? [paint.yellow(`${from} is not known to be fenced: ${fenced.reason}`)] : []),
+    `${paint.yellow("nothing stands behind it now")}; once ${from} answers: changeover reprotect --site ${from}${to === home ? "" : ", then changeover failback"}`,
+    `journal: ${journal}`,
+  ].join("\n");
+}
+
+function describeReprotect({ site, active, generation, protectedMs, lagMs, diverged, journal }: ReprotectReport): string {
+  return [
+    "",
+    `${paint.green("protected:")} ${site}'s database ${generation} streams from ${active}, ${formatDuration(lagMs)} behind, after ${paint.bold(formatDuration(protectedMs))}`,
+    ...(diverged && diverged.rows > 0
+      ? [paint.yellow(`${diverged.rows} rows of the old database never reached ${active}: ${diverged.file}`)]
+      : [diverged ? "the old database had nothing that the active one lacks" : "the old database was not compared"]),
+    `the old database is kept, fenced; when nobody needs it: changeover reprotect --site ${site} --discard-old`,
+    `journal: ${journal}`,
+  ].join("\n");
+}
+
+export function describeDryRun({ readiness, comparison, operations, moveMs }: DryRun): string {
+  const { from, to, epoch, replica } = readiness;
+  const lag = replica.kind === "replica" ? formatDuration(Math.round(replica.lagMs)) : "-";
+  return [
+    `${from} → ${to}, epoch ${epoch}: ${paint.green("every guard says yes")}; the replica is ${lag} behind; nothing was changed`,
+    "",
+    table(
+      ["TABLE", `ROWS AT ${from.toUpperCase()}`, `ROWS AT ${to.toUpperCase()}`, ""],
+      comparison.tables.map(({ table: name, leftRows, rightRows, state }) => [name, String(leftRows), String(rightRows), state]),
+    ),
+    "",
+    describeOperations(operations),
+    "",
+    `predicted on AWS: writes pause for about ${formatDuration(moveMs)}`,
+  ].join("\n");
+}

@@ -1,0 +1,121 @@
+/**
+ * What a guard does about its site's database, from what it has just seen. Pure: the same facts give the same answer, and
+ * the answer says why, in words for whoever looks at `/status` at night.
+ */
+import type { Epoch, Role } from "../topology/roles";
+import type { SiteName } from "../topology/schema";
+import type { Mark } from "./writes";
+
+/** Another site's takeover switch: what it says, that there is none, or why it could not be read. */
+export type Switch = { state: "off" } | { state: "on"; activeSite: SiteName; epoch: Epoch } | { state: "unreadable"; reason: string };
+
+export interface Sight {
+  /** The guard's own site, and what its stack was last configured with. */
+  site: SiteName;
+  epoch: Epoch;
+  role: Role;
+  /** The database streams from another one. */
+  recovering: boolean;
+  /** @default nobody marked the database yet */
+  mark?: Mark;
+  /** Until the services cannot log in any more, in milliseconds; negative after. @default no limit */
+  leaseLeftMs?: number;
+  /** By site, all but the own. */
+  switches: Record<SiteName, Switch>;
+  /** Other sites that could be active. While one of them cannot be asked, nobody knows that it is not. */
+  warmOthers: readonly SiteName[];
+  /** Until then an operator answers for it that this site is the active one. Milliseconds of the wall clock, as `now`. */
+  confirmedUntil?: number;
+  now: number;
+}
+
+export type Decision =
+  /** Nothing to do here. */
+  | { action: "idle"; reason: string }
+  /** Move the end of the lease. */
+  | { action: "renew"; reason: string }
+  /** Let the services write, in this epoch. */
+  | { action: "open"; epoch: Epoch; reason: string }
+  /** Shut the database, and say that this epoch did it. */
+  | { action: "fence"; epoch: Epoch; reason: string }
+  /** Leave everything as it is, the lease too. */
+  | { action: "hold"; reason: string };
+
+/** The rules, in the order in which they count. */
+export function decide(sight: Sight): Decision {
+  const { site, epoch, role, recovering, mark, leaseLeftMs } = sight;
+  if (recovering) return { action: "idle", reason: "the database streams from another site" };
+  if (role === "standby" || role === "dormant") return { action: "idle", reason: `${site} is ${role}: its database is not for writing` };
+
+  const marked = mark?.epoch ?? 0;
+  if (role === "fenced") {
+    return { action: "fence", epoch: Math.max(epoch, marked), reason: `${site} was left by epoch ${epoch}` };
+  }
+
+  const claim = latestClaim(sight);
+  if (claim && claim.epoch > epoch && claim.epoch >= marked) {
+    return { action: "fence", epoch: claim.epoch, reason: `${claim.activeSite} is active since epoch ${claim.epoch}; this is ${epoch}` };
+  }
+  if (mark && mark.epoch > epoch) {
+    const reason = `the database is ${mark.state} in epoch ${mark.epoch}, and this guard is of ${epoch}`;
+    return mark.state === "fenced" ? { action: "fence", epoch: mark.epoch, reason } : { action: "hold", reason };
+  }
+
+  if (!mark) return { action: "open", epoch, reason: `nobody marked the database before epoch ${epoch}` };
+  if (mark.epoch < epoch)
+    return { action: "open", epoch, reason: `the database was ${mark.state} in epoch ${mark.epoch}; this is ${epoch}` };
+  if (mark.site !== site) {
+    // Whoever fenced or paused the site that was left did it there; that it came along must not keep this one shut.
+    if (mark.state !== "open") return { action: "open", epoch, reason: `${mark.state} at ${mark.site}: it came with the replication` };
+    return { action: "hold", reason: `${mark.site} was opened in epoch ${epoch}, and two sites cannot be active in one epoch` };
+  }
+  if (mark.state === "paused") return { action: "renew", reason: `paused by ${mark.by}; reads go on` };
+  if (mark.state === "open" && (leaseLeftMs ?? Infinity) > 0) {
+    return claim?.epoch === epoch ? rival(sight, claim) : { action: "renew", reason: `active in epoch ${epoch}` };
+  }
+  return startsAnew(sight, mark, claim);
+}
+
+/**
+ * The database was shut for a while: fenced, or nobody renewed its lease. Meanwhile another site may have become active,
+ * so the others are asked first.
+ */
+function startsAnew(sight: Sight, mark: Mark, claim: Claim | undefined): Decision {
+  const { epoch, switches, warmOthers } = sight;
+  const was = mark.state === "fenced" ? `fenced by ${mark.by}` : "without a lease";
+  if (confirmed(sight)) return { action: "open", epoch, reason: `${was}; an operator confirmed that ${sight.site} is active` };
+  if (claim?.epoch === epoch) return rival(sight, claim);
+  const unknown = warmOthers.flatMap((other) => {
+    const seen = switches[other] ?? { state: "unreadable", reason: "not asked" };
+    return seen.state === "unreadable" ? [`${other} (${seen.reason})`] : [];
+  });
+  if (unknown.length === 0) return { action: "open", epoch, reason: `${was}; no other site is active since` };
+  return {
+    action: "fence",
+    epoch,
+    reason: `${was}, and it cannot be known whether another site is active: the switch of ${unknown.join(", ")} could not be read`,
+  };
+}
+
+/** Two sites in one epoch: neither knows better, so only an operator does. */
+function rival(sight: Sight, { activeSite, epoch }: Claim): Decision {
+  if (confirmed(sight)) return { action: "renew", reason: `an operator confirmed that ${sight.site} is active, not ${activeSite}` };
+  return { action: "fence", epoch, reason: `${activeSite} says that it is active in epoch ${epoch} as well` };
+}
+
+interface Claim {
+  activeSite: SiteName;
+  epoch: Epoch;
+}
+
+/** The latest epoch that another site's switch names for a site other than this one. */
+function latestClaim({ site, switches }: Sight): Claim | undefined {
+  return Object.values(switches)
+    .filter((seen) => seen.state === "on")
+    .filter(({ activeSite }) => activeSite !== site)
+    .reduce<Claim | undefined>((latest, seen) => (latest && latest.epoch >= seen.epoch ? latest : seen), undefined);
+}
+
+function confirmed({ confirmedUntil, now }: Sight): boolean {
+  return confirmedUntil !== undefined && confirmedUntil > now;
+}

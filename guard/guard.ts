@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientBase } from "pg";
+import type { SiteName } from "../topology/schema";
+import { decide, type Decision, type Switch } from "./decide";
+import type { Settings } from "./settings";
+import { fenceWrites, openWrites, readWrites, renewLease, type Writes } from "./writes";
+
+/** What a guard needs from outside. */
+export interface Surroundings {
+  readSwitches(): Promise<Record<SiteName, Switch>>;
+  withDatabase<T>(work: (client: ClientBase) => Promise<T>): Promise<T>;
+  log(message: string, more: Record<string, unknown>): void;
+}
+
+/** The last round that came to its end. */
+export interface Round {
+  at: Date;
+  tookMs: number;
+  decision: Decision;
+  /** What was read of the database, before anything was done. */
+  writes: Writes;
+  switches: Record<SiteName, Switch>;
+}
+
+/** Looks, decides, acts, again and again. */
+export class Guard {
+  private round: Round | undefined;
+  /** When the last round that came to its end did so, by a clock that nobody sets. */
+  private endedMs = -Infinity;
+  private failure: { since: Date; error: string } | undefined;
+  /** The last thing decided is that the site must not write, whether or not that could be carried out. */
+  private fencing = false;
+  private said = "";
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly around: Surroundings,
+  ) {}
+
+  /** Runs until `signal` aborts. A round that took longer than the interval is followed by the next at once. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const began = performance.now();
+      await this.look();
+      const restMs = this.settings.intervalMs - (performance.now() - began);
+      if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One round. Never rejects: what goes wrong is in the status, and the next round tries again. */
+  async look(): Promise<void> {
+    const at = new Date();
+    const began = performance.now();
+    try {
+      const { site, role, epoch, others, appRole, confirmedUntil } = this.settings;
+      const [switches, writes] = await Promise.all([
+        this.around.readSwitches(),
+        this.around.withDatabase((client) => readWrites(client, appRole)),
+      ]);
+      const decision = decide({
+        site,
+        role,
+        epoch,
+        switches,
+        ...writes,
+        warmOthers: others.filter(({ warm }) => warm).map((other) => other.site),
+        ...(confirmedUntil !== undefined && { confirmedUntil }),
+        now: at.getTime(),
+      });
+      this.fencing = decision.action === "fence";
+      await this.act(decision, writes);
+      this.endedMs = performance.now();
+      this.round = { at, tookMs: Math.round(this.endedMs - began), decision, writes, switches };
+      this.failure = undefined;
+      this.say(decision.action, decision.reason, { ...("epoch" in decision && { inEpoch: decision.epoch }), switches, mark: writes.mark });
+    } catch (error) {
+      const { message } = error as Error;
+      this.failure = { since: this.failure?.since ?? at, error: message };
+      this.say("failed", message);
+    }
+  }
+
+  /** Whether the site may be taken for one that serves: not while it is fenced, nor when nobody has been able to look for a lease. */
+  get ready(): boolean {
+    return !this.fencing && performance.now() - this.endedMs <= this.settings.leaseMs;
+  }
+
+  /** For people. */
+  get status(): Record<string, unknown> {
+    const { site, role, epoch, pod } = this.settings;
+    return { site, role, epoch, pod, ready: this.ready, ...this.round, ...(this.failure && { failure: this.failure }) };
+  }
+
+  private async act(decision: Decision, writes: Writes): Promise<void> {
+    const { site, appRole: role, leaseMs, pod, database } = this.settings;
+    const { action, reason } = decision;
+    const seen = writes.at;
+    if (action === "idle" || action === "hold") return;
+    await this.around.withDatabase(async (client) => {
+      if (action === "renew") {
+        await renewLease(client, { role, epoch: this.settings.epoch, leaseMs, seen });
+        return;
+      }
+      // Another guard, or a driver, may have been faster; then there is another mark to decide about.
+      const replacing = writes.mark ?? null;
+      const change = { database: database.name, role, site, epoch: decision.epoch, by: `guard of ${site} (${pod})`, reason, replacing };
+      if (action === "open") await openWrites(client, { ...change, leaseMs, seen });
+      else await fenceWrites(client, change);
+    });
+  }
+
+  /** A line for each change, not for each round. */
+  private say(action: string, reason: string, more: Record<string, unknown> = {}): void {
+    const now = `${action}: ${reason}`;
+    if (now === this.said) return;
+    this.said = now;
+    this.around.log(action, { reason, ...more });
+  }
+}

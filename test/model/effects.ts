@@ -1,0 +1,84 @@
+import type { Effect } from "../../automation/changeover/table";
+import { accepts, copy, linked, other, reachable, served, setMark, type Driver, type Rules, type State } from "./state";
+
+/** What an attempt leads to. None: the driver waits, or gives up. */
+export interface Outcome {
+  how: string;
+  next: State;
+  /** `false`: begun at the site, and still to be waited for. */
+  done: boolean;
+}
+
+type Change = (next: State) => void;
+
+/** What an effect of the table means here. Idempotent: a driver that resumes does the step again. */
+export function perform(state: State, rules: Rules, driver: Driver, effect: Effect): Outcome[] {
+  const { target, epoch, kind } = driver;
+  const old = other(target);
+  const from = state.sites[old];
+  const to = state.sites[target];
+  const outcome = (change?: Change, how = "", done = true): Outcome[] => {
+    if (!change) return [{ how, next: copy(state), done }];
+    const next = copy(state);
+    change(next);
+    return [{ how, next, done }];
+  };
+  const when = (possible: boolean, change?: Change, how?: string, done?: boolean): Outcome[] =>
+    possible ? outcome(change, how, done) : [];
+  const ofOld = reachable(state, old);
+  const ofTarget = reachable(state, target);
+
+  switch (effect) {
+    case "fence-old": {
+      const fence = when(ofOld && from.markEpoch <= epoch, (next) => {
+        setMark(next, old, "fenced", epoch);
+      });
+      const accept = when(kind === "failover", (next) => (next.sites[old].unfenced = true), " (not fenced, accepted by name)");
+      return [...fence, ...accept];
+    }
+    case "pause-old":
+      return when(ofOld && from.markEpoch <= epoch && from.mark !== "fenced", (next) => {
+        setMark(next, old, "paused", from.markEpoch);
+      });
+    case "switch-target-on":
+      return when(ofTarget, (next) => (next.sites[target].switch = epoch));
+    case "switch-old-off":
+      // In a failover it is tried; the site's guard does it when it comes back.
+      return ofOld ? outcome((next) => (next.sites[old].switch = 0)) : when(kind === "failover", undefined, " (no answer)");
+    case "drain":
+      return when(ofOld && ofTarget && from.mark !== "open" && to.lag === 0);
+    case "promote-target":
+      if (!ofTarget) return [];
+      if (to.database === "primary") {
+        return outcome((next) => Object.assign(next.sites[target], { role: "active", epoch }));
+      }
+      return when(to.promoting === undefined, (next) => (next.sites[target].promoting = kind), " (asked)", false);
+    case "open-target":
+      return when(ofTarget && to.database === "primary" && to.markEpoch <= epoch, (next) => {
+        setMark(next, target, "open", epoch);
+        next.sites[target].looked = true;
+      });
+    case "verify-target":
+      return when(ofTarget && accepts(to) && (!rules.traffic || served(state) === target));
+    case "retire-old":
+      return when(ofOld, (next) => Object.assign(next.sites[old], { role: "fenced", epoch, switch: 0 }));
+    case "rebuild-old":
+      return when(ofOld && linked(state) && to.database === "primary", (next) => {
+        if (from.database === "primary" && from.mark !== "fenced") next.breach = "a database that is left still takes writes";
+        const fresh = {
+          database: "replica",
+          lag: 2,
+          mark: "open",
+          markEpoch: to.markEpoch,
+          markSite: to.markSite,
+          lease: false,
+          sessions: false,
+        } as const;
+        const standing = { role: "standby", epoch, switch: 0, unfenced: false, opening: undefined, looked: true } as const;
+        if (from.database === "primary") Object.assign(next.sites[old], fresh, standing);
+        else Object.assign(next.sites[old], standing);
+      });
+    case "await-stream":
+      return when(linked(state) && from.database === "replica" && from.lag === 0);
+  }
+}
