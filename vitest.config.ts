@@ -3,22 +3,18 @@ import { defineConfig } from "vitest/config";
 /** The SDK's versions are pinned: which Node later ones want is noise here. */
 const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 
-/** Unit tests need nothing but the node packages. Integration tests share one lab, so they run one file after another, in one process. */
+/** Tests of a lab that is broken on purpose, again and again: a project of its own, as they take longer than all others. */
+const crash = ["test/integration/crash.test.ts", "test/integration/faults.test.ts"];
+/** They share one lab, so they run one file after another, in one process. */
+const inOrder = { pool: "forks" as const, poolOptions: { forks: { singleFork: true } }, env, hookTimeout: 900_000 };
+
+/** Unit tests need nothing but the node packages; the others need the lab. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000, env } },
-      {
-        test: {
-          name: "integration",
-          include: ["test/integration/**/*.test.ts"],
-          pool: "forks",
-          poolOptions: { forks: { singleFork: true } },
-          env,
-          testTimeout: 300_000,
-          hookTimeout: 900_000,
-        },
-      },
+      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], exclude: crash, ...inOrder, testTimeout: 300_000 } },
+      { test: { name: "crash", include: crash, ...inOrder, testTimeout: 600_000 } },
     ],
     passWithNoTests: true,
   },

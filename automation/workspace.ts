@@ -18,6 +18,7 @@ import {
   type StackSettings,
 } from "@pulumi/pulumi/automation";
 import { ensure } from "../setup";
+import type { Gate } from "../stacks/context";
 import { driverParts } from "../setup/parts";
 import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
@@ -50,11 +51,8 @@ export interface UpdateOptions {
   onResource?: (event: ResourceEvent) => void;
   /** Ends the update as Ctrl-C would: the engine finishes what runs and saves its state. */
   signal?: AbortSignal;
-  /**
-   * Held up before anything that the site's role decides: the program waits for this, having set up all that the role
-   * leaves alone. A rejection fails the update, and nothing has changed.
-   */
-  proceed?: () => Promise<void>;
+  /** Holds a site's update up, see `Gate`. */
+  proceed?: Gate;
 }
 
 /** Who holds a stack's lock. */
@@ -96,7 +94,7 @@ export class UpdateFailed extends Error {
 export class Workspace {
   private readonly stacks = new Map<string, Promise<Stack>>();
   /** By full stack name: what the program of that stack waits for. */
-  private readonly gates = new Map<string, () => Promise<void>>();
+  private readonly gates = new Map<string, Gate>();
 
   private constructor(
     /** Folder with Pulumi.yaml and the stacks' config files. */

@@ -11,7 +11,7 @@ export interface GuardRoleArgs {
 }
 
 /**
- * What a site's guard may do in AWS: see whether another site's takeover switch is on. It is given to the pods by EKS Pod
+ * What a site's guard may do in AWS: see whether a takeover switch is on, and turn the site's own one off. It is given to the pods by EKS Pod
  * Identity, an association of the cluster with the service account `guard`.
  */
 export class GuardRole extends pulumi.ComponentResource {
@@ -24,7 +24,7 @@ export class GuardRole extends pulumi.ComponentResource {
       `${name}-role`,
       {
         name: names.guardRole,
-        description: `Lets the guard of ${names.prefix} see the other sites' takeover switches`,
+        description: `Lets the guard of ${names.prefix} see the takeover switches, and turn its own off`,
         assumeRolePolicy: policyDocument([
           {
             Sid: "PodIdentity",
@@ -37,15 +37,18 @@ export class GuardRole extends pulumi.ComponentResource {
       { parent: this },
     );
     const arn = (site: SiteNames): string => `arn:aws:s3:::${site.switchBucket}`;
+    const all = [names, ...others];
     new aws.iam.RolePolicy(
       `${name}-policy`,
       {
         name: "guard",
         role: role.name,
         policy: policyDocument([
-          { Sid: "ReadSwitches", Effect: "Allow", Action: "s3:GetObject", Resource: others.map((site) => `${arn(site)}/${TAKEOVER_KEY}`) },
+          { Sid: "ReadSwitches", Effect: "Allow", Action: "s3:GetObject", Resource: all.map((site) => `${arn(site)}/${TAKEOVER_KEY}`) },
           // Without it S3 does not tell a switch that is off from one that may not be read.
-          { Sid: "KnowWhetherTheyAreOff", Effect: "Allow", Action: "s3:ListBucket", Resource: others.map(arn) },
+          { Sid: "KnowWhetherTheyAreOff", Effect: "Allow", Action: "s3:ListBucket", Resource: all.map(arn) },
+          // The bucket has versions, and none is deleted by this.
+          { Sid: "TurnOwnOff", Effect: "Allow", Action: "s3:DeleteObject", Resource: `${arn(names)}/${TAKEOVER_KEY}` },
         ]),
       },
       { parent: this },

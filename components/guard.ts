@@ -35,6 +35,8 @@ export interface GuardArgs {
   confirmedUntil?: string;
   /** The site's database, with the password of its administrator. */
   database: DatabaseAccess;
+  /** Where the site's own takeover switch is. */
+  ownSwitch: Pick<GuardedSite, "region" | "bucket">;
   others: GuardedSite[];
   /** IPv4 range of the site, where its database is. */
   cidr: string;
@@ -59,6 +61,8 @@ export class Guard extends pulumi.ComponentResource {
       SITE: args.site,
       ROLE: args.role,
       EPOCH: String(args.epoch),
+      SWITCH_REGION: args.ownSwitch.region,
+      SWITCH_BUCKET: args.ownSwitch.bucket,
       SITES: JSON.stringify(args.others),
       INTERVAL_MS: String(args.intervalMs),
       LEASE_MS: String(args.leaseMs),

@@ -77,18 +77,26 @@ export function decide(sight: Sight): Decision {
 }
 
 /**
+ * Whether the site, fenced just now, must also turn its own takeover switch off: another one took over, and while the own
+ * switch is on, DNS may lead to this site instead. A fence of the own epoch is doubt, not a takeover. Where every other warm
+ * site's switch is known to be off, the takeover was given up: whoever does that turns this site's switch on, then opens it.
+ */
+export function wasTakenOver(sight: Sight, decision: Decision): boolean {
+  const { epoch } = sight;
+  if (decision.action !== "fence" || decision.epoch <= epoch) return false;
+  return (latestClaim(sight)?.epoch ?? 0) > epoch || unreadable(sight).length > 0;
+}
+
+/**
  * The database was shut for a while: fenced, or nobody renewed its lease. Meanwhile another site may have become active,
  * so the others are asked first.
  */
 function startsAnew(sight: Sight, mark: Mark, claim: Claim | undefined): Decision {
-  const { epoch, switches, warmOthers } = sight;
+  const { epoch } = sight;
   const was = mark.state === "fenced" ? `fenced by ${mark.by}` : "without a lease";
   if (confirmed(sight)) return { action: "open", epoch, reason: `${was}; an operator confirmed that ${sight.site} is active` };
   if (claim?.epoch === epoch) return rival(sight, claim);
-  const unknown = warmOthers.flatMap((other) => {
-    const seen = switches[other] ?? { state: "unreadable", reason: "not asked" };
-    return seen.state === "unreadable" ? [`${other} (${seen.reason})`] : [];
-  });
+  const unknown = unreadable(sight);
   if (unknown.length === 0) return { action: "open", epoch, reason: `${was}; no other site is active since` };
   return {
     action: "fence",
@@ -114,6 +122,14 @@ function latestClaim({ site, switches }: Sight): Claim | undefined {
     .filter((seen) => seen.state === "on")
     .filter(({ activeSite }) => activeSite !== site)
     .reduce<Claim | undefined>((latest, seen) => (latest && latest.epoch >= seen.epoch ? latest : seen), undefined);
+}
+
+/** Other warm sites of which nobody knows whether they are active, and why. */
+function unreadable({ switches, warmOthers }: Sight): string[] {
+  return warmOthers.flatMap((other) => {
+    const seen = switches[other] ?? { state: "unreadable", reason: "not asked" };
+    return seen.state === "unreadable" ? [`${other} (${seen.reason})`] : [];
+  });
 }
 
 function confirmed({ confirmedUntil, now }: Sight): boolean {

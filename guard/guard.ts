@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientBase } from "pg";
+import type { Epoch } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
-import { decide, type Decision, type Switch } from "./decide";
+import { decide, wasTakenOver, type Decision, type Switch } from "./decide";
 import type { Settings } from "./settings";
 import { fenceWrites, openWrites, readWrites, renewLease, type Writes } from "./writes";
 
 /** What a guard needs from outside. */
 export interface Surroundings {
   readSwitches(): Promise<Record<SiteName, Switch>>;
+  /** Turns the site's own switch off, unless it is of a later epoch. @returns what became of it, in words */
+  turnOwnSwitchOff(upTo: Epoch): Promise<string>;
   withDatabase<T>(work: (client: ClientBase) => Promise<T>): Promise<T>;
   log(message: string, more: Record<string, unknown>): void;
 }
@@ -31,6 +34,8 @@ export class Guard {
   /** The last thing decided is that the site must not write, whether or not that could be carried out. */
   private fencing = false;
   private said = "";
+  /** What became of the own switch, while another site has taken over. */
+  private ownSwitch: string | undefined;
 
   constructor(
     private readonly settings: Settings,
@@ -57,7 +62,7 @@ export class Guard {
         this.around.readSwitches(),
         this.around.withDatabase((client) => readWrites(client, appRole)),
       ]);
-      const decision = decide({
+      const sight = {
         site,
         role,
         epoch,
@@ -66,13 +71,17 @@ export class Guard {
         warmOthers: others.filter(({ warm }) => warm).map((other) => other.site),
         ...(confirmedUntil !== undefined && { confirmedUntil }),
         now: at.getTime(),
-      });
+      };
+      const decision = decide(sight);
       this.fencing = decision.action === "fence";
       await this.act(decision, writes);
       this.endedMs = performance.now();
       this.round = { at, tookMs: Math.round(this.endedMs - began), decision, writes, switches };
       this.failure = undefined;
       this.say(decision.action, decision.reason, { ...("epoch" in decision && { inEpoch: decision.epoch }), switches, mark: writes.mark });
+      // Last, because whatever S3 answers, the database has to be shut. In each round, so that what failed is tried again.
+      if (wasTakenOver(sight, decision)) await this.stepAside();
+      else this.ownSwitch = undefined;
     } catch (error) {
       const { message } = error as Error;
       this.failure = { since: this.failure?.since ?? at, error: message };
@@ -88,7 +97,16 @@ export class Guard {
   /** For people. */
   get status(): Record<string, unknown> {
     const { site, role, epoch, pod } = this.settings;
-    return { site, role, epoch, pod, ready: this.ready, ...this.round, ...(this.failure && { failure: this.failure }) };
+    const { ownSwitch, failure } = this;
+    return { site, role, epoch, pod, ready: this.ready, ...this.round, ...(ownSwitch && { ownSwitch }), ...(failure && { failure }) };
+  }
+
+  /** Never rejects. */
+  private async stepAside(): Promise<void> {
+    const { epoch } = this.settings;
+    const now = await this.around.turnOwnSwitchOff(epoch).catch((error: unknown) => `still on, or not known: ${(error as Error).message}`);
+    if (now !== this.ownSwitch) this.around.log("own switch", { reason: now });
+    this.ownSwitch = now;
   }
 
   private async act(decision: Decision, writes: Writes): Promise<void> {

@@ -9,7 +9,7 @@ import { createServer } from "node:http";
 import { Database } from "./database";
 import { Guard } from "./guard";
 import { readSettings, type Settings } from "./settings";
-import { Switches } from "./switches";
+import { OwnSwitch, Switches } from "./switches";
 
 function log(message: string, more: Record<string, unknown> = {}): void {
   const { SITE: site, EPOCH: epoch, ROLE: role } = process.env;
@@ -19,8 +19,10 @@ function log(message: string, more: Record<string, unknown> = {}): void {
 function start(settings: Settings): void {
   const database = new Database(settings);
   const switches = new Switches(settings.others);
+  const own = new OwnSwitch(settings.ownSwitch);
   const guard = new Guard(settings, {
     readSwitches: () => switches.read(),
+    turnOwnSwitchOff: (upTo) => own.turnOff(upTo),
     withDatabase: (work) => database.use(work),
     log,
   });

@@ -19,6 +19,8 @@ export interface Settings {
   database: { host: string; port: number; name: string; user: string; password: string; ca: string };
   /** PostgreSQL role of the services. */
   appRole: string;
+  /** Where the site's own takeover switch is. */
+  ownSwitch: Pick<OtherSite, "region" | "bucket">;
   others: OtherSite[];
   intervalMs: number;
   leaseMs: number;
@@ -65,6 +67,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
       ca: env["DATABASE_CA"] ?? "",
     },
     appRole: text("APP_ROLE"),
+    ownSwitch: { region: text("SWITCH_REGION"), bucket: text("SWITCH_BUCKET") },
     others: others ?? [],
     intervalMs: count("INTERVAL_MS"),
     leaseMs: count("LEASE_MS"),

@@ -9,12 +9,16 @@ export interface Context {
   /** Part of the stack's name before the first dash: `production`. */
   environment: string;
   names: Names;
-  /**
-   * The gate of a site's update: awaited once all that no role changes is asked for, before the first thing that one
-   * does. When it rejects, the update fails with nothing changed. @default none: the update goes through
-   */
-  proceed?: () => Promise<void>;
+  /** @default none: the update goes through */
+  proceed?: Gate;
 }
+
+/**
+ * Holds a site's update up in two places: `database`, once all that no role changes is asked for and before the first
+ * thing that one does; `rest`, once the database is what the role wants. When it rejects at the first, the update fails
+ * with nothing changed.
+ */
+export type Gate = (before: "database" | "rest") => Promise<void>;
 
 /**
  * The AWS provider of a stack; everything that it makes is tagged with whose it is. Endpoints and credentials come from

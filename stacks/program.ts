@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { BadInput } from "../topology/errors";
 import { namesFor, parseStackName } from "../topology/names";
 import type { Topology } from "../topology/schema";
-import type { Context } from "./context";
+import type { Context, Gate } from "./context";
 import { data } from "./data";
 import { edge } from "./edge";
 import { site } from "./site";
@@ -20,7 +20,7 @@ const ROOT = join(__dirname, "..");
  * @param proceed gate of a site's update, see {@link Context}; other stacks have none
  * @throws BadInput for a stack name, a topology or a config that is wrong
  */
-export async function program(root: string = ROOT, proceed?: () => Promise<void>): Promise<Outputs> {
+export async function program(root: string = ROOT, proceed?: Gate): Promise<Outputs> {
   const stack = parseStackName(pulumi.getStack());
   const topology = loadTopology(topologyFile(root, stack?.environment));
   const part = stack?.part ?? "";

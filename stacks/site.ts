@@ -81,7 +81,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   }
 
   // Up to here no role makes a difference.
-  await context.proceed?.();
+  await context.proceed?.("database");
 
   const { database: definitionOfDatabase } = topology;
   const active = role === "active";
@@ -116,6 +116,11 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     },
     inRegion,
   );
+
+  if (context.proceed) {
+    await known(database.address);
+    await context.proceed("rest");
+  }
 
   const storage = new Storage(
     "storage",
@@ -173,6 +178,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       leaseMs: topology.guard.lease,
       ...(warm.confirmedUntil !== undefined && { confirmedUntil: warm.confirmedUntil }),
       database: { ...databaseAccess, password: warm.databasePassword },
+      ownSwitch: { region: names.region, bucket: names.switchBucket },
       others: others.map((other) => {
         const { region, switchBucket: bucket } = all.site(other);
         return { site: other, region, bucket, warm: otherWarmSites.includes(other) };
@@ -226,4 +232,9 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
     buckets: { ...ownBuckets, ...storage.buckets },
   };
+}
+
+/** Waits for an output: what it belongs to has been created or changed by then. */
+function known<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve) => output.apply(resolve));
 }

@@ -11,6 +11,7 @@ const FILES = [
   "Pulumi.yaml",
   "docs/architecture.md",
   "docs/bundle.md",
+  "docs/by-hand.md",
   "docs/runbook.md",
   "package-lock.json",
   "package.json",

@@ -88,6 +88,7 @@ export class Takeover {
       try {
         await asAdmin(address, (client) => openWrites(client, mark));
         this.openedMs = this.incident.clock();
+        this.armedUpdate.goOn();
         this.verifying = this.verification();
         this.verifying.catch(() => undefined);
         return { attempts };

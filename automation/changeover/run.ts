@@ -5,7 +5,7 @@ import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
 import { siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
-import { UpdateFailed } from "../workspace";
+
 import { JournalCopies, copiedIncidents, readCopies } from "./copies";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
@@ -230,6 +230,8 @@ async function unfence(env: Environment, incident: Incident, site: SiteName, epo
   await updateStack(env, incident, site);
   await turnOn(env, { activeSite: site, epoch });
   await reopenWrites(env, incident, own, await env.workspace.secrets(site), epoch);
+  // A guard that had just seen the target's switch may have turned this one off.
+  await turnOn(env, { activeSite: site, epoch });
 }
 
 function same(open: OpenIncident, kind: Kind, request: Requests[Kind]): boolean {

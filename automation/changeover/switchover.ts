@@ -294,6 +294,8 @@ export async function giveUp(env: Environment, incident: Incident, decision: Dec
     );
     await turnOn(env, { activeSite: from, epoch: fromEpoch });
     await reopenWrites(env, incident, old, await workspace.secrets(from), fromEpoch);
+    // A guard that had just seen the target's switch may have turned this one off.
+    await turnOn(env, { activeSite: from, epoch: fromEpoch });
     incident.list.done("reopen");
     if (off) {
       throw new Stopped(

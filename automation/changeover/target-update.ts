@@ -14,23 +14,18 @@ export class TargetUpdate {
   /** @throws as `updateStack` */
   readonly done: Promise<void>;
   private readonly stopping = new AbortController();
-  private release: () => void = () => undefined;
-  private refuse: (reason: Error) => void = () => undefined;
+  private readonly word = new Word();
+  private readonly restWord = new Word();
 
   constructor(env: Environment, incident: Incident, part: string, progress: TargetProgress) {
-    const word = new Promise<void>((resolve, reject) => {
-      this.release = resolve;
-      this.refuse = reject;
-    });
-    word.catch(() => undefined);
     let arrived: () => void = () => undefined;
     const atGate = new Promise<void>((resolve) => (arrived = resolve));
     this.done = updateStack(env, incident, part, {
       onResource: progress.take,
       signal: this.stopping.signal,
-      proceed: () => {
+      proceed: (before) => {
         arrived();
-        return word;
+        return before === "database" ? this.word.given : this.restWord.given;
       },
     });
     // What fails before anybody asks is told to whoever asks.
@@ -39,15 +34,35 @@ export class TargetUpdate {
     this.armed.catch(() => undefined);
   }
 
-  /** Opens the gate. */
+  /** Lets the database be changed. */
   go(): void {
-    this.release();
+    this.word.give();
+  }
+
+  /** Lets all the rest follow. */
+  goOn(): void {
+    this.restWord.give();
   }
 
   /** Gives it up: an update that still waits fails with nothing changed; one that runs ends as after Ctrl-C. */
   async abandon(reason: string): Promise<void> {
-    this.refuse(new Error(reason));
+    this.word.refuse(new Error(reason));
+    this.restWord.refuse(new Error(reason));
     this.stopping.abort();
     await this.done.catch(() => undefined);
+  }
+}
+
+/** Given once, or refused. */
+class Word {
+  give: () => void = () => undefined;
+  refuse: (reason: Error) => void = () => undefined;
+  readonly given = new Promise<void>((resolve, reject) => {
+    this.give = resolve;
+    this.refuse = reject;
+  });
+
+  constructor() {
+    this.given.catch(() => undefined);
   }
 }

@@ -163,11 +163,13 @@ function undo(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const isOff = state.sites[target].switch === 0;
   if (answers && !isOff) return [make("reopen: target's switch off", (next) => (next.sites[target].switch = 0))];
   if (!reachable(state, old)) return [];
-  if (from.mark !== "open" || from.switch === 0) {
+  // One after the other, as the driver does it: the guard may look in between.
+  if (from.switch === 0) return [make("reopen: old's switch on", (next) => (next.sites[old].switch = from.epoch))];
+  if (from.mark !== "open") {
     return [
-      make("reopen: old's switch on, old open", (next) => {
+      make("reopen: old open", (next) => {
         setMark(next, old, "open", from.epoch);
-        Object.assign(next.sites[old], { looked: true, switch: from.epoch });
+        next.sites[old].looked = true;
       }),
     ];
   }

@@ -1,4 +1,5 @@
 import type { Move } from "./driver";
+import { stepsAside } from "./guard";
 import { accepts, copy, linked, NAMES, other, setMark, type Cut, type Place, type Rules, type Site, type State } from "./state";
 
 const PLACES = [0, 1] as const;
@@ -104,7 +105,7 @@ function guard(state: State, rules: Rules, place: Place, add: (what: string, cha
         own.lease = false;
         own.sessions = false;
         own.unfenced = false;
-        if (rules.fencedTurnsSwitchOff && decision.epoch > own.epoch) own.switch = 0;
+        if (rules.fencedTurnsSwitchOff && stepsAside(state, place, decision)) own.switch = 0;
     }
   });
 }

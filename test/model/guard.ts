@@ -1,4 +1,4 @@
-import { decide, type Sight, type Switch } from "../../guard/decide";
+import { decide, wasTakenOver, type Sight, type Switch } from "../../guard/decide";
 import { linked, NAMES, other, type GuardAction, type Place, type Site, type State } from "./state";
 
 /** What the guard of a place sees; the cold site always answers that its switch is off. */
@@ -18,6 +18,12 @@ function seen({ switch: epoch }: Site, place: Place, answers: boolean): Switch {
 
 /** The product's own guard. */
 export const asDecided = (state: State, place: Place): GuardAction => decide(sightOf(state, place));
+
+/** Whether it also turns its site's own switch off, which one of a later epoch it leaves. */
+export function stepsAside(state: State, place: Place, action: GuardAction): boolean {
+  const { epoch, switch: own } = state.sites[place];
+  return wasTakenOver(sightOf(state, place), { ...action, epoch: "epoch" in action ? action.epoch : epoch, reason: "" }) && own <= epoch;
+}
 
 /** One that opens unless it could read no switch at all, as the words \u201cnone could be read\u201d would have it. */
 export const trustingAnySwitch = (state: State, place: Place): GuardAction => decide({ ...sightOf(state, place), warmOthers: [] });

@@ -16,7 +16,7 @@ export const PRODUCT: Rules = {
   retreatIsFinal: true,
   seesOthers: true,
   traffic: false,
-  fencedTurnsSwitchOff: false,
+  fencedTurnsSwitchOff: true,
 };
 
 /** The table with one kind's steps in another order, or without some of them. */

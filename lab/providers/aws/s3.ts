@@ -219,7 +219,7 @@ export const bucketReplicationConfig: AwsKind<aws.s3.BucketReplicationConfigArgs
     );
     const live = found?.ReplicationConfiguration;
     if (live === undefined) return undefined;
-    const same = sameJson(JSON.stringify(pascal(inputs.rules ?? [], REPLICATION_NAMES)), JSON.stringify(live.Rules));
+    const same = sameJson(JSON.stringify(pascal(inputs.rules, REPLICATION_NAMES)), JSON.stringify(live.Rules));
     const now = { bucket: id, role: live.Role, rules: same ? inputs.rules : camel(live.Rules, REPLICATION_NAMES) };
     return { outputs: now, inputs: { ...inputs, ...now } };
   },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { EDGES, RETREATS, stepsOf, type Kind, type Step } from "../../../automation/changeover/table";
+import { RETREATS, stepsOf, type Kind, type Step } from "../../../automation/changeover/table";
 import { decide } from "../../../guard/decide";
 import { explore } from "../../model/explore";
 import { sightOf, trustingAnySwitch } from "../../model/guard";
@@ -160,11 +160,11 @@ describe("planted faults are found, with the shortest way there", () => {
   });
 
   test(
-    "an unplanned failover home: the switch of the site that was left keeps traffic there until it is off",
+    "an unplanned failover home: the switch of the site that was left keeps traffic there until its guard turns it off",
     () => {
-      const home = { edges: EDGES, traffic: true, guardsInTime: true };
-      expect(fault(exposed, 2, 1, home)).toContain(STUCK);
-      expect(fault(exposed, 2, 1, { ...home, fencedTurnsSwitchOff: true })).toBe("");
+      const home = { traffic: true, guardsInTime: true };
+      expect(fault(exposed, 2, 1, { ...home, fencedTurnsSwitchOff: false })).toContain(STUCK);
+      expect(fault(exposed, 2, 1, home)).toBe("");
     },
     MINUTES,
   );

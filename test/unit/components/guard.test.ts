@@ -18,6 +18,7 @@ const base: GuardArgs = {
   intervalMs: topology.guard.interval,
   leaseMs: topology.guard.lease,
   database: { host: pulumi.output("database.host"), port: 5432, name: "service", password: pulumi.secret("master") },
+  ownSwitch: { region: "eu-north-1", bucket: "own-switch-bucket" },
   others: [{ site: "secondary", region: "eu-west-1", bucket: "switch-bucket", warm: true }],
   cidr: "10.10.0.0/16",
 };
@@ -34,6 +35,7 @@ test("what the pods are told is what a guard reads", async () => {
     epoch: 1,
     database: { host: "database.host", port: 5432, name: "service", user: "changeover", password: "master", ca: "PEM" },
     appRole: "service_app",
+    ownSwitch: base.ownSwitch,
     others: base.others,
     intervalMs: 2_000,
     leaseMs: 10_000,
@@ -89,7 +91,7 @@ test("nobody calls it, and it calls AWS, its database and DNS", async () => {
   ]);
 });
 
-test("its role sees the other sites' switches, and whether they are off, and nothing else", async () => {
+test("its role sees every switch, and whether it is off, turns its own off, and nothing else", async () => {
   const others = [names.site("secondary"), names.site("cold")];
   const recording = await record(() => new GuardRole("guard", { names: names.site("primary"), others }));
   const role = recording.get("aws:iam/role:Role", "guard-role").inputs;
@@ -104,9 +106,11 @@ test("its role sees the other sites' switches, and whether they are off, and not
     },
   ]);
   const { Statement } = JSON.parse(recording.get("aws:iam/rolePolicy:RolePolicy", "guard-policy").inputs.policy);
-  const buckets = others.map(({ switchBucket }) => `arn:aws:s3:::${switchBucket}`);
+  const [own = "", ...rest] = [names.site("primary"), ...others].map(({ switchBucket }) => `arn:aws:s3:::${switchBucket}`);
+  const buckets = [own, ...rest];
   expect(Statement.map((s: any) => [s.Action, s.Resource])).toEqual([
     ["s3:GetObject", buckets.map((bucket) => `${bucket}/takeover`)],
     ["s3:ListBucket", buckets],
+    ["s3:DeleteObject", `${own}/takeover`],
   ]);
 });

@@ -99,6 +99,7 @@ const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, u
   "postgresql:index/grant:Grant": () => ({}),
   "postgresql:index/defaultPrivileges:DefaultPrivileges": () => ({}),
   "postgresql:index/extension:Extension": () => ({}),
+  "postgresql:index/grantRole:GrantRole": () => ({}),
 };
 
 export interface RecordOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decide, type Sight, type Switch } from "../../../guard/decide";
+import { decide, wasTakenOver, type Sight, type Switch } from "../../../guard/decide";
 import type { Mark } from "../../../guard/writes";
 
 const NOW = Date.parse("2026-01-31T12:00:00Z");
@@ -181,4 +181,32 @@ describe("what a guard does", () => {
       }
     }
   });
+});
+
+/** What is seen, and whether the own takeover switch has to be off then. */
+const TAKEN: [string, Sight, boolean][] = [
+  ["another site of a later epoch", see({ switches: switches(on("secondary", 3)) }), true],
+  ["a cold site of a later epoch", see({ switches: switches(off, on("cold", 3)) }), true],
+  [
+    "a fence of a later epoch, in a later round",
+    see({ switches: switches(on("secondary", 3)), mark: mark({ epoch: 3, state: "fenced" }) }),
+    true,
+  ],
+  [
+    "a fence of a later epoch, while the site that set it cannot be asked",
+    see({ switches: switches(unreadable), mark: mark({ epoch: 3, state: "fenced" }) }),
+    true,
+  ],
+  ["a fence of a later epoch, and every other switch is off: given up", see({ mark: mark({ epoch: 3, state: "fenced" }) }), false],
+  ["a site that was left, told so by its stack", see({ role: "fenced", switches: switches(on("secondary", 2)) }), false],
+  ["another site of the own epoch", see({ switches: switches(on("secondary", 2)) }), false],
+  ["its own fence, while nobody knows", see({ switches: switches(unreadable), mark: mark({ state: "fenced" }) }), false],
+  ["no lease, while nobody knows", see({ switches: switches(unreadable), leaseLeftMs: -1 }), false],
+  ["a later epoch that opened it: held, not fenced", see({ switches: switches(unreadable), mark: mark({ epoch: 3 }) }), false],
+  ["a replica", see({ recovering: true, switches: switches(on("secondary", 3)) }), false],
+  ["the active site", active, false],
+];
+
+it.each(TAKEN)("turns the own switch off, or leaves it: %s", (_, sight, expected) => {
+  expect(wasTakenOver(sight, decide(sight))).toBe(expected);
 });

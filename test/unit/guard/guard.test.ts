@@ -17,6 +17,8 @@ const ENV = {
   DATABASE_USER: "changeover",
   DATABASE_ADMIN_PASSWORD: "open sesame",
   APP_ROLE: "service_app",
+  SWITCH_REGION: "eu-north-1",
+  SWITCH_BUCKET: "a",
   SITES: JSON.stringify([{ site: "secondary", region: "eu-west-1", bucket: "b", warm: true }]),
   INTERVAL_MS: "2000",
   LEASE_MS: "10000",
@@ -31,6 +33,7 @@ describe("a guard", () => {
   let seen: writes.Writes;
   let lines: { message: string; reason: unknown }[];
   let guard: Guard;
+  const turnOwnSwitchOff = vi.fn<(upTo: number) => Promise<string>>();
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["performance", "Date"] });
@@ -41,8 +44,10 @@ describe("a guard", () => {
     vi.mocked(writes.renewLease).mockResolvedValue(true);
     vi.mocked(writes.openWrites).mockResolvedValue();
     vi.mocked(writes.fenceWrites).mockResolvedValue({ lsn: "0/0", ended: 0 });
+    turnOwnSwitchOff.mockResolvedValue("off");
     guard = new Guard(readSettings(ENV), {
       readSwitches: () => Promise.resolve(switches),
+      turnOwnSwitchOff,
       withDatabase: (work) => work(new Client()),
       log: (message, { reason }) => lines.push({ message, reason }),
     });
@@ -106,13 +111,55 @@ describe("a guard", () => {
     expect(guard.ready).toBe(true);
   });
 
+  it("turns its own switch off after a fence for a later epoch, in each round, and says so once", async () => {
+    switches = { secondary: { state: "on", activeSite: "secondary", epoch: 2 } };
+    await guard.look();
+    seen = { ...seen, mark: { ...MARK, epoch: 2, state: "fenced" } };
+    await guard.look();
+    await guard.look();
+    expect(turnOwnSwitchOff.mock.calls).toEqual([[1], [1], [1]]);
+    const order = (mock: { mock: { invocationCallOrder: number[] } }): number => mock.mock.invocationCallOrder[0] ?? NaN;
+    expect(order(vi.mocked(writes.fenceWrites))).toBeLessThan(order(turnOwnSwitchOff));
+    expect(lines.filter(({ message }) => message === "own switch")).toEqual([{ message: "own switch", reason: "off" }]);
+    expect(guard.status).toMatchObject({ decision: { action: "fence", epoch: 2 }, ownSwitch: "off" });
+  });
+
+  it("has fenced when its own switch cannot be turned off, says so, and tries again", async () => {
+    switches = { secondary: { state: "on", activeSite: "secondary", epoch: 2 } };
+    turnOwnSwitchOff.mockRejectedValueOnce(new Error("AccessDenied"));
+    await guard.look();
+    expect(guard.status).toMatchObject({ decision: { action: "fence", epoch: 2 }, ownSwitch: "still on, or not known: AccessDenied" });
+    expect(guard.status).not.toHaveProperty("failure");
+    await guard.look();
+    expect(writes.fenceWrites).toHaveBeenCalledTimes(2);
+    expect(turnOwnSwitchOff).toHaveBeenCalledTimes(2);
+    expect(lines.map(({ message, reason }) => [message, message === "own switch" ? reason : ""])).toEqual([
+      ["fence", ""],
+      ["own switch", "still on, or not known: AccessDenied"],
+      ["own switch", "off"],
+    ]);
+  });
+
+  it("leaves its own switch when it could not fence, and when it fences for its own epoch", async () => {
+    switches = { secondary: { state: "on", activeSite: "secondary", epoch: 2 } };
+    vi.mocked(writes.fenceWrites).mockRejectedValueOnce(new Error("no connection"));
+    await guard.look();
+    expect(guard.status).toMatchObject({ failure: { error: "no connection" } });
+    switches = { secondary: { state: "on", activeSite: "secondary", epoch: 1 } };
+    await guard.look();
+    expect(guard.status).toMatchObject({ decision: { action: "fence", epoch: 1 } });
+    expect(turnOwnSwitchOff).not.toHaveBeenCalled();
+    expect(guard.status).not.toHaveProperty("ownSwitch");
+  });
+
   it("touches nothing while it is idle or holds", async () => {
     seen = { at: AT, recovering: true };
     await guard.look();
     seen = { at: AT, recovering: false, mark: { ...MARK, epoch: 2 } };
     await guard.look();
     expect(guard.ready).toBe(true);
-    for (const change of [writes.renewLease, writes.openWrites, writes.fenceWrites]) expect(change).not.toHaveBeenCalled();
+    for (const change of [writes.renewLease, writes.openWrites, writes.fenceWrites, turnOwnSwitchOff])
+      expect(change).not.toHaveBeenCalled();
   });
 
   it("is ready for a lease after its last look, then no more", async () => {
@@ -134,6 +181,7 @@ describe("what a guard is told", () => {
       role: "active",
       epoch: 1,
       database: { port: 5432, password: "open sesame", ca: "" },
+      ownSwitch: { region: "eu-north-1", bucket: "a" },
       others: [{ site: "secondary", warm: true }],
       confirmedUntil: AT.getTime(),
       listen: { port: 8080 },
@@ -142,10 +190,18 @@ describe("what a guard is told", () => {
   });
 
   it("names all that is wrong, and no value", () => {
-    const wrong = { ...ENV, ROLE: "boss", EPOCH: "0", SITES: '[{"site":"x"}]', CONFIRMED_UNTIL: "tomorrow", DATABASE_HOST: "" };
+    const wrong = {
+      ...ENV,
+      ROLE: "boss",
+      EPOCH: "0",
+      SITES: '[{"site":"x"}]',
+      CONFIRMED_UNTIL: "tomorrow",
+      DATABASE_HOST: "",
+      SWITCH_BUCKET: "",
+    };
     const read = (): unknown => readSettings(wrong);
     expect(read).toThrow(/DATABASE_HOST is not set/);
-    for (const name of ["ROLE", "EPOCH", "SITES", "CONFIRMED_UNTIL"]) expect(read).toThrow(name);
+    for (const name of ["ROLE", "EPOCH", "SITES", "CONFIRMED_UNTIL", "SWITCH_BUCKET"]) expect(read).toThrow(name);
     expect(read).not.toThrow(/boss|tomorrow|sesame/);
   });
 });

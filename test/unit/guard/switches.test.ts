@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { Switches } from "../../../guard/switches";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import { OwnSwitch, Switches } from "../../../guard/switches";
 
 /** S3 as a guard meets it: by bucket. */
 const ANSWERS: Record<string, { status: number; body: string } | "hang" | "reset"> = {
@@ -15,22 +15,33 @@ const ANSWERS: Record<string, { status: number; body: string } | "hang" | "reset
   resets: "reset",
 };
 
+/** What a bucket says to a deletion; to a look, the switch is on. */
+const DELETED: typeof ANSWERS = {
+  on: { status: 204, body: "" },
+  rewritten: { status: 412, body: "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>" },
+  "turned-off": { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>" },
+  "read-only": { status: 403, body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" },
+};
+const ETAG = '"0123456789abcdef"';
+
 let server: Server;
-const asked: { url: string; agent: string }[] = [];
+const asked: { method: string; url: string; agent: string; ifMatch: string | undefined }[] = [];
 
 beforeAll(async () => {
   server = createServer((request, response) => {
-    const { url = "" } = request;
-    asked.push({ url, agent: request.headers["user-agent"] ?? "" });
-    const answer = ANSWERS[url.split("/")[1] ?? ""] ?? { status: 500, body: "" };
+    const { method = "", url = "", headers } = request;
+    asked.push({ method, url, agent: headers["user-agent"] ?? "", ifMatch: headers["if-match"] });
+    const bucket = url.split("/")[1] ?? "";
+    const answer = (method === "DELETE" ? DELETED[bucket] : (ANSWERS[bucket] ?? ANSWERS["on"])) ?? { status: 500, body: "" };
     if (answer === "reset") request.socket.resetAndDestroy();
-    else if (answer !== "hang") response.writeHead(answer.status, { "content-type": "application/xml" }).end(answer.body);
+    else if (answer !== "hang") response.writeHead(answer.status, { "content-type": "application/xml", etag: ETAG }).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   vi.stubEnv("AWS_ACCESS_KEY_ID", "x");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "x");
 });
+afterEach(() => asked.splice(0));
 afterAll(() => {
   vi.unstubAllEnvs();
   server.closeAllConnections();
@@ -59,4 +70,31 @@ it("tells a switch that is off from one that could not be read, and waits for no
       .sort(),
   );
   expect(asked.every(({ agent }) => agent.includes("changeover-guard"))).toBe(true);
+});
+
+/** The own switch, of a bucket that answers as its name says. */
+const turnOff = (bucket: string, upTo: number): Promise<string> => new OwnSwitch({ region: "eu-north-1", bucket }, 500).turnOff(upTo);
+const deletions = (): unknown[] =>
+  asked.filter(({ method }) => method === "DELETE").map(({ url, ifMatch }) => [url.split("?")[0], ifMatch]);
+
+it.each([7, 8])("turns its own switch of epoch 7 off at %i: that very object", async (epoch) => {
+  expect(await turnOff("on", epoch)).toBe("off");
+  expect(asked.map(({ method }) => method)).toEqual(["GET", "DELETE"]);
+  expect(deletions()).toEqual([["/on/takeover", ETAG]]);
+});
+
+it("leaves its own switch of a later epoch, and one that it cannot read", async () => {
+  expect(await turnOff("on", 6)).toBe("on in epoch 7, and stays so: this guard is of 6");
+  expect(await turnOff("off", 7)).toBe("off");
+  await expect(turnOff("strange", 7)).rejects.toThrow("it names no site and epoch");
+  await expect(turnOff("forbidden", 7)).rejects.toThrow("AccessDenied");
+  await expect(turnOff("hangs", 7)).rejects.toThrow(/no answer within 500 ms/);
+  expect(deletions()).toEqual([]);
+});
+
+it("says when its own switch changed meanwhile or may not be deleted; one that the other guard turned off is off", async () => {
+  await expect(turnOff("rewritten", 7)).rejects.toThrow("PreconditionFailed");
+  await expect(turnOff("read-only", 7)).rejects.toThrow("AccessDenied");
+  expect(await turnOff("turned-off", 7)).toBe("off");
+  expect(deletions()).toHaveLength(3);
 });
