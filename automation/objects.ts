@@ -14,14 +14,20 @@ export class Objects {
   async put(bucket: string, key: string, body: string, contentType = "application/json"): Promise<string | undefined> {
     const { PutObjectCommand } = await import("@aws-sdk/client-s3");
     const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType: contentType, CacheControl: "no-store" });
-    return (await (await this.connect()).send(command, { abortSignal: AbortSignal.timeout(TIMEOUT_MS * ATTEMPTS) })).$metadata.requestId;
+    return this.attempt(
+      `put ${bucket}/${key}`,
+      async (client, abortSignal) => (await client.send(command, { abortSignal })).$metadata.requestId,
+    );
   }
 
   /** Deleting what is not there is no error. @returns AWS's id of the request */
   async remove(bucket: string, key: string): Promise<string | undefined> {
     const { DeleteObjectCommand } = await import("@aws-sdk/client-s3");
     const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
-    return (await (await this.connect()).send(command, { abortSignal: AbortSignal.timeout(TIMEOUT_MS * ATTEMPTS) })).$metadata.requestId;
+    return this.attempt(
+      `delete ${bucket}/${key}`,
+      async (client, abortSignal) => (await client.send(command, { abortSignal })).$metadata.requestId,
+    );
   }
 
   /** The object's text; `undefined` where there is none. */
@@ -55,6 +61,18 @@ export class Objects {
     void this.client?.then((client) => {
       client.destroy();
     });
+  }
+
+  /** @throws naming the region and what was asked for */
+  private async attempt<T>(what: string, send: (client: S3Client, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeoutMs = TIMEOUT_MS * ATTEMPTS;
+    const abortSignal = AbortSignal.timeout(timeoutMs);
+    try {
+      return await send(await this.connect(), abortSignal);
+    } catch (error) {
+      const reason = abortSignal.aborted ? `no answer in ${timeoutMs} ms` : (error as Error).message;
+      throw new Error(`S3 in ${this.region}: ${what}: ${reason}`, { cause: error });
+    }
   }
 
   private connect(): Promise<S3Client> {

@@ -1,9 +1,8 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   CommandError,
   ConcurrentUpdateError,
@@ -212,30 +211,37 @@ export class Workspace {
   }
 
   /**
-   * Settles what an update that was cut off left in the state: what it had begun to create is taken over where it exists
-   * (database instances and snapshots: they have the name that they were given), else forgotten, as creating it again
-   * changes nothing; what it had begun to change is read anew.
+   * Settles what an update that was cut off left in the state. What it had begun to create is forgotten, as creating it
+   * again changes nothing; but database instances and snapshots, whose names a second one could not have, are taken over
+   * where they exist, once they are there. What it had begun to change is read anew.
    * @returns the operations that were settled
    */
   async settle(part: string): Promise<PendingOperation[]> {
     const pending = await this.pendingOperations(part);
     if (pending.length === 0) return [];
-    const refresh = async (more: string[]): Promise<void> => {
-      await promisify(execFile)(
-        this.command.command,
-        ["refresh", "--stack", this.stackName(part), "--yes", "--skip-preview", "--non-interactive", ...more],
-        { cwd: this.root },
-      );
-    };
-    await this.attempt(part, async () => {
-      for (const { resource, type } of pending) {
-        const id = type === "creating" ? adoptable(resource) : undefined;
-        // The refresh of one that does not exist fails; it is then forgotten with the others.
-        if (id !== undefined)
-          await refresh(["--target", resource.urn, "--import-pending-creates", `${resource.urn},${id}`]).catch(() => undefined);
-      }
-      await refresh(["--clear-pending-creates", ...pending.flatMap(({ resource }) => ["--target", resource.urn])]);
+    const exported = await this.exportState(part);
+    const state = exported.deployment as Checkpoint;
+    const known = new Set(state.resources?.map(({ urn }) => urn));
+    const adopted = pending.flatMap(({ type, resource }) => {
+      const id = type === "creating" && !known.has(resource.urn) ? adoptable(resource) : undefined;
+      return id === undefined ? [] : [{ ...resource, id, outputs: {} }];
     });
+    // Importing drops the pending operations.
+    const { pending_operations: _, ...rest } = state;
+    await this.importState(part, { ...exported, deployment: { ...rest, resources: [...(state.resources ?? []), ...adopted] } });
+    for (const { urn } of adopted) known.add(urn);
+    const target = pending.map(({ resource }) => resource.urn).filter((urn) => known.has(urn));
+    const until = performance.now() + ADOPT_MS;
+    while (target.length > 0) {
+      await this.refreshUrns(part, target);
+      const coming = ((await this.deployment(part)).resources ?? []).filter(
+        ({ urn, outputs }) => adopted.some((resource) => resource.urn === urn) && outputs?.["status"] !== "available",
+      );
+      if (coming.length === 0) break;
+      if (performance.now() > until)
+        throw new UpdateFailed(this.stackName(part), [`${coming.map(({ urn }) => nameOf(urn)).join(", ")} does not become available`]);
+      await sleep(ADOPT_POLL_MS);
+    }
     return pending;
   }
 
@@ -291,7 +297,10 @@ export class Workspace {
   /** Reads the resources of one type anew: state then knows what an update that was cut off had done before it could write it down. */
   async refresh(part: string, type: string): Promise<void> {
     const target = (await this.deployment(part)).resources?.filter((resource) => resource.type === type).map(({ urn }) => urn) ?? [];
-    if (target.length === 0) return;
+    if (target.length > 0) await this.refreshUrns(part, target);
+  }
+
+  private async refreshUrns(part: string, target: string[]): Promise<void> {
     const events = new Collector(part);
     await this.attempt(part, async () => (await this.stack(part)).refresh({ target, onEvent: events.take }), events);
   }
@@ -372,6 +381,10 @@ export class Workspace {
     return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
   }
 }
+
+/** How long an instance that an earlier update began to create may take, and how often it is looked at. */
+const ADOPT_MS = 3_600_000;
+const ADOPT_POLL_MS = 1_000;
 
 /** The part of an exported stack that is looked at. */
 interface Checkpoint {

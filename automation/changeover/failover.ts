@@ -6,6 +6,7 @@ import { objectionTo } from "../guards";
 import { waitForReplay } from "../probes/database";
 import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
+import { settleOwn } from "./locks";
 import { Takeover, decisionOf, turnOn, type Decision } from "./move";
 import type { MoveReport } from "./report";
 import { databaseOf, markedBy, warmSitesBut } from "./sites";
@@ -51,6 +52,7 @@ export async function failover(
   const { topology, workspace } = env;
   const { to } = request;
   checkSites(env, request);
+  if (incident.begun("promote")) await settleOwn(env, incident, to);
 
   const [facts, secrets, settings] = await Promise.all([
     siteFacts(env),
@@ -168,7 +170,7 @@ export async function failover(
     const before = {
       activeSite: current.activeSite,
       epoch: String(current.epoch),
-      ...pick(settings, ["activeSite", "epoch", "protectedBy", "capacity"]),
+      ...pick(settings, ["activeSite", "epoch", "protectedBy", "capacity", "confirmedUntil"]),
     };
     return { from: current.activeSite, to, epoch: next, fromEpoch: current.epoch, before };
   }

@@ -36,7 +36,8 @@ export function journalFile(environment: string, incident: string): string {
 }
 
 /**
- * The newest incident of an environment that has no end. What was refused never began.
+ * The incident of an environment that has no end. Every journal is looked at: one whose driver had a wrong clock does not
+ * stand in its order.
  * @param wanted only this one
  * @throws where its journal was altered
  */
@@ -49,8 +50,7 @@ export function openIncident(environment: string, wanted?: string): OpenIncident
     const entries = readJournal(file);
     const end = entries.findLast(({ event }) => (TERMINAL as readonly string[]).includes(event))?.event;
     // Another record, an operator's confirmation for one, is no changeover.
-    if (entries[0]?.event !== "opened" || end === "refused") continue;
-    return end === undefined ? describeOpen(id, file, entries) : undefined;
+    if (entries[0]?.event === "opened" && end === undefined) return describeOpen(id, file, entries);
   }
   return undefined;
 }

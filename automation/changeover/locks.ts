@@ -25,8 +25,11 @@ export async function updateStack(env: Environment, incident: Incident, part: st
   }
 }
 
-/** Clears pending operations; the stack may be locked by the same run that left them. */
-async function settleOwn(env: Environment, incident: Incident, part: string): Promise<void> {
+/**
+ * Clears what an earlier run of this incident left in a stack, once the engine of that run has ended: only then is what the
+ * site looks like what it will be.
+ */
+export async function settleOwn(env: Environment, incident: Incident, part: string): Promise<void> {
   const settle = async (): Promise<void> => {
     const settled = await env.workspace.settle(part);
     if (settled.length === 0) return;

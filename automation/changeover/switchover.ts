@@ -16,7 +16,7 @@ import { pick, type Confirm } from "./failover";
 import { GivenUp } from "./given-up";
 import { retire } from "./retire";
 import type { Incident } from "./incident";
-import { updateStack } from "./locks";
+import { settleOwn, updateStack } from "./locks";
 import { Takeover, decisionOf, reopenWrites, turnOff, turnOn, type Decision } from "./move";
 import { objectionToSwitchover } from "./planned-guards";
 import type { MoveReport } from "./report";
@@ -137,6 +137,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   const { from, to, epoch, fromEpoch } = decision;
   const [old, target] = [factsOf(from), factsOf(to)];
   const [oldSecrets, secrets] = await Promise.all([workspace.secrets(from), workspace.secrets(to), workspace.warmUp(to)]);
+  if (incident.begun("promote")) await settleOwn(env, incident, to);
   const reached = await databaseState(target, secrets);
   /** Whether a run that stopped had promoted the target already: then nothing before that is to be done any more. */
   const promoted = incident.begun("promote") && reached.kind === "primary";

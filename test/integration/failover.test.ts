@@ -318,7 +318,7 @@ describe("a drill", () => {
       expect(drill.writers.duplicated).toBe(0);
       expect(drill.tiers.map(({ met }) => met)).toEqual([true, true, true, true]);
       expect(drill.left).toEqual({ processes: 0, locks: 0, pendingOperations: 0 });
-      expect(readJournal(join(out, "journal.jsonl")).at(-1)?.event).toBe("recovered");
+      expect(readJournal(join(out, "journal.jsonl")).at(-1)?.event).toBe("finished");
     } finally {
       rmSync(out, { recursive: true, force: true });
     }

@@ -65,12 +65,14 @@ describe("an incident", () => {
 });
 
 describe("the open incident", () => {
-  it("is the newest that has no end; what was refused never began, and another record is none", async () => {
+  it("is the one that has no end, also where a driver's clock put it before others", async () => {
     expect(openIncident("lab")).toBeUndefined();
     open("DR-20260101-1");
     await open("DR-20260102-1").finish({ event: "refused" });
     expect(openIncident("lab")).toMatchObject({ id: "DR-20260101-1", state: "protected", running: false });
     await open("DR-20260103-1").finish({ event: "stopped" });
+    expect(openIncident("lab")).toMatchObject({ id: "DR-20260103-1" });
+    await open("DR-20260104-1").finish({ event: "finished" });
     expect(openIncident("lab")).toMatchObject({ id: "DR-20260103-1" });
     expect(openIncident("lab", "DR-20260101-1")).toMatchObject({ id: "DR-20260101-1" });
   });
