@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+
+/** Added to the name of a journal while its disk lacks entries: giving a file a name needs no room. The copies have them all. */
+export const PARTIAL = ".partial";
 
 /** What an entry records; never a secret. */
 export interface JournalRecord {
@@ -34,7 +37,8 @@ export class Journal {
   private failure: Error | undefined;
 
   private constructor(
-    readonly file: string,
+    /** Where it is, or was to be: see `file`. */
+    private readonly path: string,
     readonly incident: string,
     private readonly fd: number,
     /** Bytes of whole lines. */
@@ -59,6 +63,11 @@ export class Journal {
     const size = readFileSync(file).lastIndexOf("\n") + 1;
     ftruncateSync(fd, size);
     return new Journal(file, last.incident, fd, size, last, last.elapsedMs + Math.max(0, Date.now() - Date.parse(last.at)));
+  }
+
+  /** Where it is now. */
+  get file(): string {
+    return this.failure ? this.path + PARTIAL : this.path;
   }
 
   /** Why the disk does not take entries now; they are kept, and written once it does. */
@@ -93,8 +102,10 @@ export class Journal {
       fsyncSync(this.fd);
       this.size += lines.length;
       this.unwritten = [];
+      if (this.failure) renameSync(this.path + PARTIAL, this.path);
       this.failure = undefined;
     } catch (error) {
+      if (!this.failure) renameSync(this.path, this.path + PARTIAL);
       this.failure = error as Error;
       ftruncateSync(this.fd, this.size);
     }
@@ -107,15 +118,20 @@ export class Journal {
  */
 export function readJournal(file: string): JournalEntry[] {
   const text = readFileSync(file, "utf8");
-  const lines = text
-    .slice(0, text.lastIndexOf("\n") + 1)
-    .split("\n")
-    .filter(Boolean);
+  return entriesOf(text.slice(0, text.lastIndexOf("\n") + 1).split("\n"), file);
+}
+
+/**
+ * Checks the chain of a journal's lines.
+ * @param from where the lines are from, for the error
+ * @throws naming the first line that was changed, lost or added
+ */
+export function entriesOf(lines: readonly string[], from: string): JournalEntry[] {
   let previous = GENESIS;
-  return lines.map((line, i) => {
+  return lines.filter(Boolean).map((line, i) => {
     const { hash, ...body } = JSON.parse(line) as JournalEntry;
     if (body.seq !== i || body.previous !== previous || hash !== hashOf(body)) {
-      throw new Error(`${file}: line ${i + 1} does not follow from the line before: the journal was altered`);
+      throw new Error(`${from}: line ${i + 1} does not follow from the line before: the journal was altered`);
     }
     previous = hash;
     return { ...body, hash };

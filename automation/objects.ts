@@ -33,23 +33,28 @@ export class Objects {
   /** The object's text; `undefined` where there is none. */
   async get(bucket: string, key: string): Promise<string | undefined> {
     const { GetObjectCommand, NoSuchKey } = await import("@aws-sdk/client-s3");
-    try {
-      const { Body } = await (await this.connect()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      return await Body?.transformToString();
-    } catch (error) {
-      if (error instanceof NoSuchKey) return undefined;
-      throw error;
-    }
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+    return this.attempt(`get ${bucket}/${key}`, async (client, abortSignal) => {
+      try {
+        const { Body } = await client.send(command, { abortSignal });
+        return await Body?.transformToString();
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** Keys that begin so, in order, all pages. */
   async list(bucket: string, prefix: string): Promise<string[]> {
     const { paginateListObjectsV2 } = await import("@aws-sdk/client-s3");
-    const keys: string[] = [];
-    for await (const page of paginateListObjectsV2({ client: await this.connect() }, { Bucket: bucket, Prefix: prefix })) {
-      for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
-    }
-    return keys;
+    return this.attempt(`list ${bucket}/${prefix}`, async (client) => {
+      const keys: string[] = [];
+      for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
+        for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
+      }
+      return keys;
+    });
   }
 
   /** Loads the SDK and nothing else, so that the first call need not. */

@@ -43,7 +43,14 @@ export interface Status {
   /** Addresses that the public name has now. */
   public: { name: string; addresses: string[] };
   /** A changeover that is under way, or was left midway, as far as this machine's journals tell. */
-  changeover: { incident: string; kind: Kind; state: State; running: boolean } | null;
+  changeover: {
+    incident: string;
+    kind: Kind;
+    state: State;
+    running: boolean;
+    /** The disk did not take all of its journal: it may have come further, or to its end. */
+    partial: boolean;
+  } | null;
   sites: SiteStatus[];
 }
 
@@ -97,7 +104,9 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
     activeSite: current.activeSite,
     epoch: current.epoch,
     public: { name: names.app, addresses },
-    changeover: open ? { incident: open.id, kind: open.opening.kind, state: open.state, running: open.running } : null,
+    changeover: open
+      ? { incident: open.id, kind: open.opening.kind, state: open.state, running: open.running, partial: open.partial }
+      : null,
     sites,
   };
 }
@@ -150,8 +159,9 @@ export function describeStatus(status: Status): string {
   ].join("\n");
 }
 
-function describeChangeover({ incident, kind, state, running }: NonNullable<Status["changeover"]>): string {
+function describeChangeover({ incident, kind, state, running, partial }: NonNullable<Status["changeover"]>): string {
   const text = `${incident}: a ${kind}, ${state}`;
+  if (partial && !running) return paint.red(`${text} or further, as its disk was full: changeover resume reads the copy of its journal`);
   return running ? paint.yellow(`${text}, is under way`) : paint.red(`${text}, was left midway: changeover resume`);
 }
 

@@ -48,6 +48,8 @@ export interface ResourceEvent {
 export interface UpdateOptions {
   /** Called for each resource as it begins and ends. */
   onResource?: (event: ResourceEvent) => void;
+  /** Called once with the engine's process, soon after it has taken the stack's lock. */
+  onEngine?: (pid: number) => void;
   /** Ends the update as Ctrl-C would: the engine finishes what runs and saves its state. */
   signal?: AbortSignal;
   /** Holds a site's update up, see `Gate`. */
@@ -273,8 +275,13 @@ export class Workspace {
 
   /** Runs an update. @throws UpdateFailed, Refused (locked) */
   async update(part: string, options: UpdateOptions = {}): Promise<Operation[]> {
-    const events = new Collector(part, options.onResource);
     const name = this.stackName(part);
+    const tellEngine = (): void => {
+      void engineOf(name).then((pid) => {
+        if (pid !== undefined) options.onEngine?.(pid);
+      });
+    };
+    const events = new Collector(part, options.onResource, options.onEngine && tellEngine);
     if (options.proceed) this.gates.set(name, options.proceed);
     try {
       await this.attempt(
@@ -405,6 +412,18 @@ function adoptable({ type, inputs }: PendingOperation["resource"]): string | und
   return typeof id === "string" ? id : undefined;
 }
 
+/** The process of a stack's update that this one started; `undefined` where it is over, or the machine does not tell. */
+async function engineOf(stackName: string): Promise<number | undefined> {
+  const processes = await runCommand("ps", ["-A", "-o", "pid=,ppid=,args="]).catch(() => "");
+  for (const line of processes.split("\n")) {
+    const [, pid, parent, args = ""] = /^\s*(\d+)\s+(\d+)\s+(.+)$/.exec(line) ?? [];
+    if (Number(parent) === process.pid && args.includes("pulumi") && args.includes(` up `) && args.split(/\s+/).includes(stackName)) {
+      return Number(pid);
+    }
+  }
+  return undefined;
+}
+
 function loadProgram() {
   return import("../stacks/program.js");
 }
@@ -433,13 +452,17 @@ class Collector {
   readonly operations: Operation[] = [];
   readonly diagnostics: string[] = [];
   private readonly ops = new Map<string, string>();
+  private heard = false;
 
   constructor(
     private readonly part: string,
     private readonly onResource?: (event: ResourceEvent) => void,
+    private readonly onFirst?: () => void,
   ) {}
 
   readonly take = (event: EngineEvent): void => {
+    if (!this.heard) this.onFirst?.();
+    this.heard = true;
     const pre = event.resourcePreEvent?.metadata;
     if (pre && pre.type !== "pulumi:pulumi:Stack") {
       this.ops.set(pre.urn, pre.op);

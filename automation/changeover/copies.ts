@@ -9,14 +9,22 @@ export interface CopyTarget {
 }
 
 const folderOf = (incident: string): string => `journals/${incident}/`;
+/** One object for each incident that has no end, so that nobody has to read the journals of all that ever were. */
+const OPEN = "open/";
+
+/** An object to be written, or, without a body, to be removed. */
+interface Change {
+  key: string;
+  body?: string;
+}
 
 /**
- * Copies a journal, entry by entry, to a control bucket. Copying never holds a step up; an entry that was not taken is
- * tried again with the next one.
+ * Copies a journal, entry by entry, to a control bucket. Copying never holds a step up; what was not taken is tried again
+ * with the next entry, in order.
  */
 export class JournalCopies {
   private readonly objects: Objects;
-  private waiting: JournalEntry[] = [];
+  private waiting: Change[] = [];
   private running: Promise<void> | undefined;
   private failure: Error | undefined;
 
@@ -25,13 +33,16 @@ export class JournalCopies {
     private readonly incident: string,
   ) {
     this.objects = new Objects(target.region);
+    this.change({ key: OPEN + incident, body: "{}" });
   }
 
   add(entry: JournalEntry): void {
-    this.waiting.push(entry);
-    this.running ??= this.send().finally(() => {
-      this.running = undefined;
-    });
+    this.change({ key: `${folderOf(this.incident)}${String(entry.seq).padStart(6, "0")}.json`, body: JSON.stringify(entry) });
+  }
+
+  /** The incident has come to its end. */
+  over(): void {
+    this.change({ key: OPEN + this.incident });
   }
 
   /** Waits until all is copied. @returns why not, where it could not be */
@@ -45,13 +56,20 @@ export class JournalCopies {
     this.objects.close();
   }
 
+  private change(change: Change): void {
+    this.waiting.push(change);
+    this.running ??= this.send().finally(() => {
+      this.running = undefined;
+    });
+  }
+
   private async send(): Promise<void> {
     while (this.waiting.length > 0) {
-      const [entry] = this.waiting;
-      if (!entry) return;
+      const [next] = this.waiting;
+      if (!next) return;
       try {
-        const key = `${folderOf(this.incident)}${String(entry.seq).padStart(6, "0")}.json`;
-        await this.objects.put(this.target.bucket, key, JSON.stringify(entry));
+        const { bucket } = this.target;
+        await (next.body === undefined ? this.objects.remove(bucket, next.key) : this.objects.put(bucket, next.key, next.body));
         this.waiting.shift();
         this.failure = undefined;
       } catch (error) {
@@ -62,23 +80,32 @@ export class JournalCopies {
   }
 }
 
-/** The incidents whose journals a control bucket has, the newest last. */
-export async function copiedIncidents(target: CopyTarget): Promise<string[]> {
+/** The incidents without an end whose journals a control bucket has, the newest last. */
+export async function openCopies(target: CopyTarget): Promise<string[]> {
   const objects = new Objects(target.region);
   try {
-    const keys = await objects.list(target.bucket, "journals/");
-    return [...new Set(keys.map((key) => key.split("/")[1] ?? ""))].sort();
+    return (await objects.list(target.bucket, OPEN)).map((key) => key.slice(OPEN.length)).sort();
   } finally {
     objects.close();
   }
 }
 
-/** A journal as it was copied: its lines in order. */
+/** A journal as it was copied: its lines in order; none where it was not copied there. */
 export async function readCopies(target: CopyTarget, incident: string): Promise<string[]> {
   const objects = new Objects(target.region);
   try {
     const keys = (await objects.list(target.bucket, folderOf(incident))).sort();
     return (await Promise.all(keys.map((key) => objects.get(target.bucket, key)))).filter((line) => line !== undefined);
+  } finally {
+    objects.close();
+  }
+}
+
+/** Takes away the mark of an incident whose end was copied, but not that it is over. */
+export async function forgetOpen(target: CopyTarget, incident: string): Promise<void> {
+  const objects = new Objects(target.region);
+  try {
+    await objects.remove(target.bucket, OPEN + incident);
   } finally {
     objects.close();
   }

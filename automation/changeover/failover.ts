@@ -21,6 +21,8 @@ export interface FailoverRequest {
   acceptLoss?: string | undefined;
   /** The operator's reason to go on although nobody knows that the old site takes no writes. */
   acceptUnfenced?: string | undefined;
+  /** A changeover of another machine, by name, that this one takes over from. */
+  supersedes?: string | undefined;
   /** How long the write through the public name may take after the promotion, in milliseconds. */
   verifyTimeoutMs: number;
 }

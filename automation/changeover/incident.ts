@@ -27,11 +27,28 @@ export interface Opening {
   request: Record<string, unknown>;
   driver: Driver;
   /** An incident that was left midway, and that this one takes over from once it is approved. */
-  supersedes?: { id: string; openedAt: string; promoting: boolean } | undefined;
+  supersedes?: { id: string; openedAt: string; promoting: boolean; engines: Engine[] } | undefined;
+}
+
+/** A process that updated a stack, as the journal names it. */
+export interface Engine {
+  stack: string;
+  pid: number;
+  /** Ticks since boot; empty where the machine does not tell. */
+  startTime: string;
+}
+
+export function enginesOf(entries: readonly JournalEntry[]): Engine[] {
+  return entries.flatMap(({ event, detail }) => (event === "engine" ? [detail as unknown as Engine] : []));
 }
 
 /** Events after which an incident is over. */
 export const TERMINAL = ["finished", "aborted", "refused", "superseded"] as const;
+
+/** Whether an incident's journal has an end. */
+export function isOver(entries: readonly JournalEntry[]): boolean {
+  return entries.some(({ event }) => (TERMINAL as readonly string[]).includes(event));
+}
 
 /** One changeover under way: its journal, its state in the table, the list of steps that the operator sees. */
 export class Incident {
@@ -119,6 +136,11 @@ export class Incident {
     return this.opening.supersedes ? new Date(this.opening.supersedes.openedAt) : this.openedAt;
   }
 
+  /** The processes that updated its stacks, those of the incident that it took over from included. */
+  get engines(): Engine[] {
+    return [...(this.opening.supersedes?.engines ?? []), ...enginesOf(this.entries)];
+  }
+
   /** Milliseconds since this run began. */
   clock(): number {
     return performance.now() - this.opened;
@@ -164,13 +186,15 @@ export class Incident {
   /** The last entry; then all that is to be copied is. */
   async finish(record: JournalRecord & { event: (typeof TERMINAL)[number] | "stopped" }): Promise<void> {
     this.note(record);
+    if (isOver(this.entries)) this.copies?.over();
     const failure = await this.copies?.flush();
     if (failure) this.list.warn(`the journal could not be copied to the control bucket: ${failure.message}`);
     this.copies?.close();
     this.journal.close();
   }
 
-  private note(record: JournalRecord): void {
+  /** Writes an entry and waits for nothing. */
+  note(record: JournalRecord): void {
     const entry = this.journal.append(record);
     this.entries.push(entry);
     this.copies?.add(entry);

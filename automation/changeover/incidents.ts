@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { changeoverHome } from "../../setup/home.mjs";
 import { processLives } from "../../setup/process.mjs";
 import { hostname } from "node:os";
-import { readJournal, type JournalEntry } from "../journal";
-import { openingOf, TERMINAL, type Opening } from "./incident";
+import { PARTIAL, readJournal, type JournalEntry } from "../journal";
+import { enginesOf, isOver, openingOf, type Engine, type Opening } from "./incident";
 import { stateAfter, type State } from "./table";
 
 /** An incident that has no end in its journal. */
@@ -17,8 +17,12 @@ export interface OpenIncident {
   openedAt: string;
   /** Whether a promotion was asked for, by it or by one that it took over from: it may happen yet. */
   promoting: boolean;
+  /** The processes that updated its stacks. */
+  engines: Engine[];
   /** Whether its driver, or that of its last resume, still runs on this machine. */
   running: boolean;
+  /** Its disk did not take all of it; its copy in a control bucket says how far it came. */
+  partial: boolean;
 }
 
 /** Journals live outside the checkout, so that a changeover leaves it clean: CHANGEOVER_JOURNALS, or the cache folder. */
@@ -42,20 +46,45 @@ export function journalFile(environment: string, incident: string): string {
  * @throws where its journal was altered
  */
 export function openIncident(environment: string, wanted?: string): OpenIncident | undefined {
-  const folder = journalFolder(environment);
-  if (!existsSync(folder)) return undefined;
-  const ids = readdirSync(folder).flatMap((name) => /^(DR-[^.]+)\.jsonl$/.exec(name)?.[1] ?? []);
-  for (const id of wanted === undefined ? ids.sort().reverse() : ids.filter((other) => other === wanted)) {
-    const file = join(folder, `${id}.jsonl`);
-    const entries = readJournal(file);
-    const end = entries.findLast(({ event }) => (TERMINAL as readonly string[]).includes(event))?.event;
-    // Another record, an operator's confirmation for one, is no changeover.
-    if (entries[0]?.event === "opened" && end === undefined) return describeOpen(id, file, entries);
-  }
-  return undefined;
+  const journals = journalsIn(environment).map((journal) => ({ ...journal, entries: readJournal(journal.file) }));
+  const taken = new Set(journals.flatMap(({ entries }) => takenOver(entries)));
+  const open = journals.findLast(
+    ({ id, entries }) =>
+      // Another record, an operator's confirmation for one, is no changeover.
+      entries[0]?.event === "opened" && !isOver(entries) && !taken.has(id) && (wanted === undefined || id === wanted),
+  );
+  return open && { ...describeOpen(open.id, open.file, open.entries), partial: open.partial };
 }
 
-function describeOpen(id: string, file: string, entries: JournalEntry[]): OpenIncident {
+/** The incident that this one took over from, once it was approved. */
+function takenOver(entries: JournalEntry[]): string[] {
+  const [first] = entries;
+  const before = (first?.detail as Opening | undefined)?.supersedes;
+  return before && entries.some(({ event, step }) => event === "end" && step === "approve") ? [before.id] : [];
+}
+
+/** Whether this machine has the journal of an incident, whole or not. */
+export function isKnown(environment: string, incident: string): boolean {
+  return journalsIn(environment).some(({ id }) => id === incident);
+}
+
+/** Incidents whose journals lack entries that their disk did not take. */
+export function partialJournals(environment: string): string[] {
+  return journalsIn(environment).flatMap(({ id, partial }) => (partial ? [id] : []));
+}
+
+function journalsIn(environment: string): { id: string; file: string; partial: boolean }[] {
+  const folder = journalFolder(environment);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      const [, id, partial] = /^(DR-[^.]+)\.jsonl(\.partial)?$/.exec(name) ?? [];
+      return id === undefined ? [] : [{ id, file: join(folder, name), partial: partial !== undefined }];
+    });
+}
+
+function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<OpenIncident, "partial"> {
   const opening = openingOf(entries);
   const resumed = entries.findLast(({ event }) => event === "resumed")?.detail as { driver: Opening["driver"] } | undefined;
   const driver = resumed?.driver ?? opening.driver;
@@ -67,6 +96,7 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): OpenIn
     opening,
     state: stateAfter(opening.kind, ended),
     openedAt: opening.supersedes?.openedAt ?? entries[0]?.at ?? "",
+    engines: [...(opening.supersedes?.engines ?? []), ...enginesOf(entries)],
     promoting: opening.supersedes?.promoting === true || entries.some(({ event, step }) => event === "begin" && step === "promote"),
     running: here && entries.at(-1)?.event !== "stopped" && processLives(driver),
   };

@@ -2,8 +2,8 @@ import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processLives, startTimeOf } from "../../setup/process.mjs";
 import type { Environment } from "../facts";
-import { Locked, type StackLock, type UpdateOptions } from "../workspace";
-import type { Incident } from "./incident";
+import { Locked, type PendingOperation, type StackLock, type UpdateOptions } from "../workspace";
+import type { Engine, Incident } from "./incident";
 
 /** An engine that lost its driver ends what it had begun and then itself; it is given this long. */
 const ORPHAN_MS = 90_000;
@@ -15,13 +15,30 @@ const ORPHAN_MS = 90_000;
  */
 export async function updateStack(env: Environment, incident: Incident, part: string, options: UpdateOptions = {}): Promise<void> {
   const { workspace } = env;
+  const all: UpdateOptions = {
+    ...options,
+    onEngine(pid) {
+      const engine: Engine = { stack: workspace.stackName(part), pid, startTime: startTimeOf(pid) };
+      incident.note({ event: "engine", detail: { ...engine } });
+    },
+  };
   if (incident.resumed) await settleOwn(env, incident, part);
+  await unlocked(env, incident, part, () => workspace.update(part, all));
+}
+
+/** Reads a stack's resources of one type anew; locks as with `updateStack`. */
+export async function refreshStack(env: Environment, incident: Incident, part: string, type: string): Promise<void> {
+  await unlocked(env, incident, part, () => env.workspace.refresh(part, type));
+}
+
+/** Does it, and where an earlier run of this incident left a lock, clears that and does it again. */
+async function unlocked(env: Environment, incident: Incident, part: string, work: () => Promise<unknown>): Promise<void> {
   try {
-    await workspace.update(part, options);
+    await work();
   } catch (error) {
     if (!(error instanceof Locked) || !(await clearOwn(env, incident, error))) throw error;
     await settleOwn(env, incident, part);
-    await workspace.update(part, options);
+    await work();
   }
 }
 
@@ -30,13 +47,9 @@ export async function updateStack(env: Environment, incident: Incident, part: st
  * site looks like what it will be.
  */
 export async function settleOwn(env: Environment, incident: Incident, part: string): Promise<void> {
+  let settled: PendingOperation[] = [];
   const settle = async (): Promise<void> => {
-    const settled = await env.workspace.settle(part);
-    if (settled.length === 0) return;
-    await incident.record({
-      event: "settled",
-      detail: { stack: env.workspace.stackName(part), operations: settled.map(({ type, resource }) => `${type} ${resource.urn}`) },
-    });
+    settled = await env.workspace.settle(part);
   };
   try {
     await settle();
@@ -44,11 +57,16 @@ export async function settleOwn(env: Environment, incident: Incident, part: stri
     if (!(error instanceof Locked) || !(await clearOwn(env, incident, error))) throw error;
     await settle();
   }
+  if (settled.length === 0) return;
+  await incident.record({
+    event: "settled",
+    detail: { stack: env.workspace.stackName(part), operations: settled.map(({ type, resource }) => `${type} ${resource.urn}`) },
+  });
 }
 
 /** @returns whether the lock was this incident's, and is gone */
 async function clearOwn(env: Environment, incident: Incident, { part, lock }: Locked): Promise<boolean> {
-  if (!lock || !isOwn(lock, incident.ownsSince)) return false;
+  if (!lock || !isOwn(lock, { stack: env.workspace.stackName(part), since: incident.ownsSince, engines: incident.engines })) return false;
   const id = `orphan-${part}`;
   const orphan = { pid: lock.pid, startTime: startTimeOf(lock.pid) };
   if (orphan.startTime !== "") {
@@ -66,11 +84,23 @@ async function clearOwn(env: Environment, incident: Incident, { part, lock }: Lo
   return true;
 }
 
+/** What an incident knows of the locks that it took. */
+export interface Ownership {
+  stack: string;
+  /** When the incident was opened, by the clock of then. */
+  since: Date;
+  engines: readonly Engine[];
+}
+
 /**
- * A lock of this incident: its owner and host are this driver's, and it was taken after the incident was opened. Its
- * process number may have been given to another program since; one that began after the lock is not its holder.
+ * A lock of this incident: its owner and host are this driver's, and its process is one that the journal names; or, where
+ * the driver was killed before it could write that down, it was taken after the incident was opened. Its process number
+ * may have been given to another program since; one that began after the lock is not its holder.
  */
-export function isOwn(lock: StackLock, openedAt: Date): boolean {
+export function isOwn(lock: StackLock, { stack, since, engines }: Ownership): boolean {
+  if (lock.user !== userInfo().username || lock.host !== hostname()) return false;
+  const now = startTimeOf(lock.pid);
+  const named = engines.some((engine) => engine.stack === stack && engine.pid === lock.pid && (now === "" || now === engine.startTime));
   // Pulumi tells the time in whole seconds.
-  return lock.user === userInfo().username && lock.host === hostname() && lock.at.getTime() >= openedAt.getTime() - 1_000;
+  return named || lock.at.getTime() >= since.getTime() - 1_000;
 }

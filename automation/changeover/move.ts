@@ -7,7 +7,7 @@ import type { Environment, SiteFacts } from "../facts";
 import { Objects } from "../objects";
 import { verifyWrite, type Verified } from "../probes/service";
 import type { Incident } from "./incident";
-import { updateStack } from "./locks";
+import { refreshStack, updateStack } from "./locks";
 import { TargetProgress } from "./progress";
 import type { MoveReport } from "./report";
 import { asAdmin, databaseOf, markedBy, subjectOf, verifyPath } from "./sites";
@@ -67,7 +67,7 @@ export class Takeover {
       confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
     });
     // Promoted by a run that stopped, perhaps without an answer: promoting again would be refused.
-    if (this.promotedBefore) await workspace.refresh(to, DATABASE);
+    if (this.promotedBefore) await refreshStack(this.env, this.incident, to, DATABASE);
     this.update = new TargetUpdate(this.env, this.incident, to, this.progress);
     await this.update.armed;
   }

@@ -11,7 +11,7 @@ import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
 import type { Confirm } from "./failover";
 import type { Incident } from "./incident";
-import { updateStack } from "./locks";
+import { refreshStack, updateStack } from "./locks";
 import type { ReprotectReport } from "./report";
 import { withGeneration } from "./retire";
 import { databaseOf, markedBy } from "./sites";
@@ -107,7 +107,7 @@ export async function reprotect(
   known = incident.detailOf("compare")?.["diverged"] !== null;
   await incident.step("rebuild", `Rebuild ${site}: database ${generation}, pods, alarms`, async () => {
     // What a fencing closed by hand is opened again only if state knows that it is closed.
-    if (!rebuilt) await workspace.refresh(site, SECURITY_RULE);
+    if (!rebuilt) await refreshStack(env, incident, site, SECURITY_RULE);
     await workspace.configure(site, {
       activeSite: active,
       epoch: String(epoch),

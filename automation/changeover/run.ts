@@ -1,17 +1,16 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
 import { siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
 
-import { JournalCopies, copiedIncidents, readCopies } from "./copies";
+import { JournalCopies } from "./copies";
+import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import { Incident, thisDriver, type Opening } from "./incident";
 import { journalFile, newIncidentId, openIncident, type OpenIncident } from "./incidents";
-import { updateStack } from "./locks";
+import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites, turnOff, turnOn } from "./move";
 import type { MoveReport, ReprotectReport } from "./report";
 import { reprotect, type ReprotectRequest } from "./reprotect";
@@ -44,6 +43,9 @@ export async function begin<K extends Kind>(
   confirm: Confirm,
 ): Promise<Report> {
   const environment = env.workspace.environment;
+  // A failover decides nothing by an old journal, and may have no time, or nowhere, to ask for a copy.
+  if (kind !== "failover") await completeJournals(env, list);
+  else if ("supersedes" in request && request.supersedes !== undefined) await fetchJournal(env, request.to, request.supersedes, list);
   const open = openIncident(environment);
   if (open?.running) {
     throw new Refused(
@@ -56,14 +58,46 @@ export async function begin<K extends Kind>(
     throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
   }
   const id = newIncidentId();
-  const supersedes = open && { id: open.id, openedAt: open.openedAt, promoting: open.promoting };
+  const supersedes = open && {
+    id: open.id,
+    openedAt: open.openedAt,
+    promoting: open.promoting || open.partial,
+    engines: open.engines,
+  };
   const opening: Opening = { kind, environment, request: { ...request }, driver: thisDriver(), ...(supersedes && { supersedes }) };
-  return execute(env, Incident.open(journalFile(environment, id), id, opening, list), request, confirm);
+  const others = refuseOthers(env, kind, request, list);
+  others.catch(() => undefined);
+  const asked: Confirm = async (question) => {
+    await others;
+    return confirm(question);
+  };
+  return execute(env, Incident.open(journalFile(environment, id), id, opening, list), request, asked);
+}
+
+/**
+ * Looks for a changeover that another machine left. A failover asks its target's bucket alone, and goes on where that does
+ * not answer.
+ * @throws Refused where there is one, by name, or where it cannot be known
+ */
+async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: Requests[K], list: StepList): Promise<void> {
+  const targets = controlBuckets(env, kind === "failover" && "to" in request ? [request.to] : undefined);
+  const found = await openElsewhere(env, targets).catch((error: unknown) => {
+    const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
+    if (kind !== "failover") throw new Refused(problem, "a planned move needs both sites; bring that region back first");
+    list.warn(problem);
+    return [];
+  });
+  const [other] = found;
+  if (!other) return;
+  throw new Refused(
+    describeElsewhere(other),
+    `wait for it; if that machine is gone, changeover resume --from ${other.site} finishes it, with --abort gives it up${
+      kind === "failover" ? ", and this failover takes over from it with --supersede " + other.id : ""
+    }`,
+  );
 }
 
 export interface ResumeOptions {
-  /** Name of the incident. @default the newest that has no end */
-  incident?: string | undefined;
   /** Give it up instead. */
   abort?: boolean | undefined;
   /** Taken into the request of a failover. */
@@ -71,8 +105,9 @@ export interface ResumeOptions {
 }
 
 /** The incident that `resume` would go on with. @throws Refused where there is none, or its driver still runs */
-export function toResume(environment: string, wanted?: string): OpenIncident {
-  const open = openIncident(environment, wanted);
+export async function toResume(env: Environment, wanted: string | undefined, list: StepList): Promise<OpenIncident> {
+  await completeJournals(env, list);
+  const open = openIncident(env.workspace.environment, wanted);
   if (!open)
     throw new Refused(
       wanted === undefined ? "no changeover was left midway" : `${wanted} is no changeover that was left midway`,
@@ -83,32 +118,14 @@ export function toResume(environment: string, wanted?: string): OpenIncident {
   return open;
 }
 
-/**
- * Takes the journal of a changeover, whose driver ran on another machine, from a site's control bucket.
- * @throws BadInput for a site that is none; Refused where the bucket has no such journal
- */
-export async function fetchJournal(env: Environment, site: SiteName, wanted: string | undefined, list: StepList): Promise<void> {
-  const { topology, names } = env;
-  const region = topology.sites[site]?.region;
-  if (region === undefined) {
-    throw new BadInput([{ path: "--from", value: site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` }]);
-  }
-  const target = { site, region, bucket: names.site(site).controlBucket };
-  list.start("fetch", `Read the journal in ${target.bucket}`);
-  const incident = wanted ?? (await copiedIncidents(target)).at(-1);
-  const lines = incident === undefined ? [] : await readCopies(target, incident);
-  if (incident === undefined || lines.length === 0)
-    throw new Refused(`${target.bucket} has no journal${wanted === undefined ? "" : ` of ${wanted}`}`, "name another site");
-  const file = journalFile(env.workspace.environment, incident);
-  if (existsSync(file)) throw new Refused(`${file} exists: that changeover ran on this machine`, "leave --from out");
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
-  list.done("fetch", `${incident}, ${lines.length} entries`);
-}
-
 /** Finishes what was left midway, or gives it up. @returns `undefined` after giving up */
-export async function resume(env: Environment, options: ResumeOptions, list: StepList, confirm: Confirm): Promise<Report | undefined> {
-  const open = toResume(env.workspace.environment, options.incident);
+export async function resume(
+  env: Environment,
+  open: OpenIncident,
+  options: ResumeOptions,
+  list: StepList,
+  confirm: Confirm,
+): Promise<Report | undefined> {
   const { request } = open.opening;
   if (options.abort) {
     await abort(env, open, list, confirm);
@@ -190,7 +207,8 @@ function copy({ topology, names }: Environment, incident: Incident, request: Req
 async function supersede({ id, opening, list }: Incident): Promise<void> {
   if (!opening.supersedes) return;
   const left = openIncident(opening.environment, opening.supersedes.id);
-  if (!left) return;
+  // One that its disk did not take whole cannot be gone on with; that it is over is told by this incident's journal.
+  if (!left || left.partial) return;
   const incident = Incident.resume(left.file, list);
   await incident.finish({ event: "superseded", detail: { by: id, state: incident.state } });
 }
@@ -225,8 +243,8 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
 async function unfence(env: Environment, incident: Incident, site: SiteName, epoch: number): Promise<void> {
   const own = (await siteFacts(env)).find((facts) => facts.site === site);
   if (!own) throw new Error(`no facts of ${site}`);
-  await env.workspace.refresh(site, SECURITY_RULE);
-  await env.workspace.refresh(site, DEPLOYMENT);
+  await refreshStack(env, incident, site, SECURITY_RULE);
+  await refreshStack(env, incident, site, DEPLOYMENT);
   await updateStack(env, incident, site);
   await turnOn(env, { activeSite: site, epoch });
   await reopenWrites(env, incident, own, await env.workspace.secrets(site), epoch);

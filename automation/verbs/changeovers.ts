@@ -37,6 +37,7 @@ interface FailoverFlags extends Changing {
   acceptLoss?: string;
   acceptUnfenced?: string;
   epoch?: number;
+  supersede?: string;
   verifyTimeout: number;
 }
 
@@ -58,6 +59,7 @@ function failover(program: Command): void {
     .option("--outage-since <time>", "when the active site was lost, ISO 8601: the replica's lag counts up to then", time)
     .option("--accept-loss <reason>", "go on although the replica is behind by more than the RPO; the reason goes into the journal", reason)
     .option("--epoch <n>", "epoch that begins (default: the next one)", integer)
+    .option("--supersede <incident>", "take over from this changeover, which another machine left without an end")
     .addOption(verifyTimeout())
     .addHelpText(
       "after",
@@ -75,6 +77,7 @@ function failover(program: Command): void {
         outageSince: options.outageSince,
         acceptLoss: options.acceptLoss,
         acceptUnfenced: options.acceptUnfenced,
+        supersedes: options.supersede,
         verifyTimeoutMs: options.verifyTimeout,
       }),
     );
@@ -210,14 +213,18 @@ function resume(program: Command): void {
     )
     .action(async (options: ResumeFlags) => {
       const asked = confirmation(options);
-      const [run, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);
+      const [run, { fetchJournal }, { describeReport }] = await Promise.all([
+        import("../changeover/run.js"),
+        import("../changeover/elsewhere.js"),
+        import("./describe.js"),
+      ]);
       const env = await open(options);
       const steps = new StepList(options.json);
       try {
-        if (options.from !== undefined) await run.fetchJournal(env, options.from, options.incident, steps);
-        const left = run.toResume(env.workspace.environment, options.incident);
+        if (options.from !== undefined) await fetchJournal(env, options.from, options.incident, steps);
+        const left = await run.toResume(env, options.incident, steps);
         if (!options.json) process.stderr.write(`${left.id}: ${run.describe(left)}\n`);
-        const report = await run.resume(env, options, steps, asked);
+        const report = await run.resume(env, left, options, steps, asked);
         steps.close();
         if (options.json) sayJson(report ?? { incident: left.id, aborted: true });
         else say(report ? describeReport(report, env) : `${left.id} was given up`);

@@ -1,9 +1,9 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Incident, thisDriver, type Opening } from "../../../automation/changeover/incident";
-import { journalFile, openIncident } from "../../../automation/changeover/incidents";
+import { isKnown, journalFile, openIncident, partialJournals } from "../../../automation/changeover/incidents";
 import { isOwn } from "../../../automation/changeover/locks";
 import type { Step } from "../../../automation/changeover/table";
 import { readJournal } from "../../../automation/journal";
@@ -82,6 +82,25 @@ describe("the open incident", () => {
     expect(openIncident("lab")).toBeUndefined();
   });
 
+  it("is none once another one that took over from it was approved, though its own journal cannot say so", async () => {
+    open("DR-20260101-1");
+    const supersedes = { id: "DR-20260101-1", openedAt: "2026-01-01T00:00:00Z", promoting: true, engines: [] };
+    const next = Incident.open(journalFile("lab", "DR-20260102-1"), "DR-20260102-1", { ...opening(), supersedes }, list);
+    expect(openIncident("lab", "DR-20260101-1")).toBeDefined();
+    await take(next, "assess");
+    await take(next, "approve");
+    expect(openIncident("lab", "DR-20260101-1")).toBeUndefined();
+    expect(openIncident("lab")).toMatchObject({ id: "DR-20260102-1" });
+  });
+
+  it("is told as partial where its disk did not take all of it", async () => {
+    await take(open("DR-20260101-1"), "assess");
+    const file = journalFile("lab", "DR-20260101-1");
+    renameSync(file, `${file}.partial`);
+    expect(openIncident("lab")).toMatchObject({ id: "DR-20260101-1", partial: true, state: "assessed" });
+    expect([partialJournals("lab"), isKnown("lab", "DR-20260101-1"), isKnown("lab", "DR-2")]).toEqual([["DR-20260101-1"], true, false]);
+  });
+
   it("runs while its driver does, and not under a later process of the same number", async () => {
     const parent = { ...thisDriver(), pid: process.ppid };
     open("DR-1", { ...parent, startTime: "" });
@@ -104,15 +123,20 @@ describe("a stack's lock", () => {
     expect(lockOf("somebody")).toBeUndefined();
   });
 
-  const own = { user: userInfo().username, host: hostname(), pid: 1, at: new Date("2026-01-02T03:04:05Z") };
-  const openedAt = new Date("2026-01-02T03:04:05.400Z");
+  const own = { user: userInfo().username, host: hostname(), pid: 2 ** 22 + 1, at: new Date("2026-01-02T03:04:05Z") };
+  const since = new Date("2026-01-02T03:04:05.400Z");
+  const engine = { stack: "lab-secondary", pid: own.pid, startTime: "7" };
+  const earlier = new Date("2026-01-02T02:04:05Z");
   it.each([
-    ["its own", {}, true],
-    ["an earlier one", { at: new Date("2026-01-02T03:04:01Z") }, false],
-    ["another user's", { user: "maria" }, false],
-    ["another machine's", { host: "runner-7" }, false],
-    ["one without a time", { at: new Date(NaN) }, false],
-  ])("%s is told from others", (_, change, expected) => {
-    expect(isOwn({ ...own, ...change }, openedAt)).toBe(expected);
+    ["its own", {}, [], true],
+    ["an earlier one", { at: new Date("2026-01-02T03:04:01Z") }, [], false],
+    ["an earlier one, by a clock that was put back, of a process that the journal names", { at: earlier }, [engine], true],
+    ["the same, but for another stack", { at: earlier }, [{ ...engine, stack: "lab-primary" }], false],
+    ["the same, but another process has that number now", { at: earlier, pid: process.pid }, [{ ...engine, pid: process.pid }], false],
+    ["another user's", { user: "maria" }, [engine], false],
+    ["another machine's", { host: "runner-7" }, [engine], false],
+    ["one without a time", { at: new Date(NaN) }, [], false],
+  ])("%s is told from others", (_, change, engines, expected) => {
+    expect(isOwn({ ...own, ...change }, { stack: "lab-secondary", since, engines })).toBe(expected);
   });
 });

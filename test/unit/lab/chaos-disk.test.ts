@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -52,6 +63,8 @@ describe.runIf(mayMount())("a full disk under the journals", () => {
     journal.append({ event: "opened" });
     journal.append({ event: "begin", detail: { pad: "x".repeat(5_000) } });
     expect(journal.broken?.message).toMatch(/ENOSPC/);
+    expect(readdirSync(folder)).toEqual(["DR-1.jsonl.partial"]);
+    expect(journal.file).toBe(`${file}.partial`);
     await expect(freeDisk(folder)).rejects.toThrow(/in use.*busy/);
     journal.append({ event: "end" });
     expect(journal.broken).toBeUndefined();
