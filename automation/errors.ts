@@ -18,11 +18,12 @@ export class Refused extends Error {
 export class Stopped extends Error {
   readonly exitCode = EXIT.stopped;
   constructor(
-    message: string,
+    /** The message without what is to be done. */
+    readonly problem: string,
     readonly next: string,
     options?: ErrorOptions,
   ) {
-    super(`${message}\n  next: ${next}`, options);
+    super(`${problem}\n  next: ${next}`, options);
     this.name = "Stopped";
   }
 }

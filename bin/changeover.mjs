@@ -23,8 +23,6 @@ try {
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
 await import("../setup/typescript.mjs");
-// The packages are pinned to releases that know Node 20; their notice of a later end of that is not for an operator.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 // Every frame of the program's stack traces would be mapped back, for each resource of every update: a third of its time.
 if (!process.env.CHANGEOVER_DEBUG) process.setSourceMapsEnabled(false);
 const argv = process.argv.slice(2);

@@ -185,9 +185,11 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   await incident.finish({ event: "stopped", detail: { ...detail, state: incident.state } });
 
   const back = retreatFrom(incident.kind, incident.state) && !incident.begun("promote") ? "; changeover resume --abort gives it up" : "";
+  const [problem, next] =
+    error instanceof Stopped ? [error.problem, error.next] : [error.message, `mend the cause, then: changeover resume${back}`];
   return new Stopped(
-    `the ${incident.kind} stopped: ${error.message}\n  ${incident.state}: ${STATES[incident.state]}`,
-    `mend the cause, then: changeover resume${back} (journal: ${incident.file})`,
+    `the ${incident.kind} stopped: ${problem}\n  ${incident.state}: ${STATES[incident.state]}`,
+    `${next} (journal: ${incident.file})`,
     { cause: error },
   );
 }

@@ -293,10 +293,18 @@ export async function giveUp(env: Environment, incident: Incident, decision: Dec
       () => undefined,
       (error: unknown) => error as Error,
     );
-    await turnOn(env, { activeSite: from, epoch: fromEpoch });
-    await reopenWrites(env, incident, old, await workspace.secrets(from), fromEpoch);
-    // A guard that had just seen the target's switch may have turned this one off.
-    await turnOn(env, { activeSite: from, epoch: fromEpoch });
+    try {
+      await turnOn(env, { activeSite: from, epoch: fromEpoch });
+      await reopenWrites(env, incident, old, await workspace.secrets(from), fromEpoch);
+      // A guard that had just seen the target's switch may have turned this one off.
+      await turnOn(env, { activeSite: from, epoch: fromEpoch });
+    } catch (error) {
+      throw new Stopped(
+        `it is given up (${reason}), but writes at ${from} could not be opened again: ${(error as Error).message}`,
+        `once ${from} answers: changeover resume --abort; if it is lost: changeover failover --to ${to} --unreachable ${from}`,
+        { cause: error },
+      );
+    }
     incident.list.done("reopen");
     if (off) {
       throw new Stopped(

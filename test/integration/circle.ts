@@ -118,11 +118,14 @@ export class Circle {
     return ended;
   }
 
-  /** One writer at the active site, a standby that could take over, nothing under way and nothing left behind. */
-  async expectProtected(roles: Roles): Promise<void> {
+  /**
+   * One writer at the active site, a standby that could take over, nothing under way and nothing left behind.
+   * @param previewed stacks whose preview must show no change
+   */
+  async expectProtected(roles: Roles, previewed = [roles.active, roles.standby, "data"]): Promise<void> {
     const { active, standby, epoch } = roles;
     await this.expectSites(roles, { role: "standby", database: "replica", traffic: false });
-    await this.expectAtRest(roles, [active, standby, "data"]);
+    await this.expectAtRest(roles, previewed);
     const activation = { activeSite: active, epoch: String(epoch), capacity: undefined, confirmedUntil: undefined, discard: undefined };
     expect(await this.settings(active)).toMatchObject({ ...activation, protectedBy: standby });
     expect(await this.settings(standby)).toMatchObject({ ...activation, protectedBy: undefined });
@@ -229,7 +232,7 @@ export class Circle {
     if (standby === undefined) throw new Error("the topology has no second warm site");
     if (sites.find(({ name }) => name === standby)?.role === "fenced") await this.done(["reprotect", "--site", standby]);
     const roles = { active, standby, epoch };
-    await this.expectProtected(roles);
+    await this.expectSites(roles, { role: "standby", database: "replica", traffic: false });
     return roles;
   }
 

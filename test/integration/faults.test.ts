@@ -39,10 +39,10 @@ afterAll(async () => {
   await changeover(["lab", "down"]);
 });
 
-/** Nothing happened: the service is where it was, protected, and lost nothing. */
+/** Nothing happened: the service is where it was, protected, and lost nothing. Only the target's stack was updated. */
 async function expectUnmoved(): Promise<void> {
   await lab().expectNothingLost(roles, since);
-  await lab().expectProtected(roles);
+  await lab().expectProtected(roles, [roles.standby]);
 }
 
 async function expectMoved(): Promise<void> {

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { beforeEach, describe, expect, test } from "vitest";
 import { RETREATS, stepsOf, type Kind, type Step } from "../../../automation/changeover/table";
 import { decide } from "../../../guard/decide";
 import { explore } from "../../model/explore";
@@ -14,6 +15,9 @@ function fault(start: typeof initial, changeovers: number, trouble: number | und
   const { violation } = explore(start(changeovers, trouble), { ...PRODUCT, ...spoilt });
   return violation ? printTrace(violation) : "";
 }
+
+// An exploration lets nothing else run: vitest's own messages go out in between.
+beforeEach(() => setImmediate());
 
 describe("the product's table and guard", () => {
   // Bounds, here and below: `trouble` is how many losses of a site and cut links there are in all; without it, any number,
