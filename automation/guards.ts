@@ -33,7 +33,13 @@ export interface FailoverFacts {
   acceptLoss?: string | undefined;
 }
 
-export type Guard = (facts: FailoverFacts) => Objection | undefined;
+/** A rule of a kind of changeover, with its name. */
+export interface Named<Facts> {
+  name: string;
+  guard: (facts: Facts) => Objection | undefined;
+}
+
+type Guard = Named<FailoverFacts>["guard"];
 
 const notActive: Guard = ({ to, current }) =>
   current.activeSite === to
@@ -100,7 +106,7 @@ function lagAt(database: Extract<DatabaseState, { kind: "replica" }>, outageSinc
 }
 
 /** The guards of an unplanned failover, in the order in which an operator would want to hear of them. */
-export const failoverGuards: { name: string; guard: Guard }[] = [
+export const failoverGuards: Named<FailoverFacts>[] = [
   { name: "the target is not active", guard: notActive },
   { name: "the target is not dormant", guard: notDormant },
   { name: "the target is not lost", guard: targetReachable },
@@ -110,8 +116,8 @@ export const failoverGuards: { name: string; guard: Guard }[] = [
 ];
 
 /** The first objection, with the guard's name. */
-export function objectionTo(facts: FailoverFacts): (Objection & { guard: string }) | undefined {
-  for (const { name, guard } of failoverGuards) {
+export function objectionTo<Facts>(guards: readonly Named<Facts>[], facts: Facts): (Objection & { guard: string }) | undefined {
+  for (const { name, guard } of guards) {
     const objection = guard(facts);
     if (objection) return { guard: name, ...objection };
   }

@@ -107,7 +107,8 @@ export class Database extends pulumi.ComponentResource {
       {
         name: `${names.prefix}-postgres${major}`,
         family: `postgres${major}`,
-        description: "TLS 1.3 and nothing else, and no idle sessions",
+        // RDS cannot change it: another text would replace the group of every deployed site.
+        description: "TLS 1.3 and nothing else",
         parameters: [
           { name: "rds.force_ssl", value: "1" },
           { name: "ssl_min_protocol_version", value: "TLSv1.3" },

@@ -4,7 +4,8 @@ import { DATABASE_ADMIN, DATABASE_APP } from "../topology/names";
 import type { Epoch, Role } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { checksum } from "./checksum";
-import { DATABASE_PORT, SERVICE_PORT } from "./network";
+import { ADDRESS, hardenedContainer, hardenedPod } from "./hardened";
+import { DATABASE_PORT } from "./network";
 import type { DatabaseAccess } from "./workloads";
 
 /** Another site, as the guard has to know it. */
@@ -105,34 +106,16 @@ export class Guard extends pulumi.ComponentResource {
               annotations: { "changeover/config-checksum": checksum(environment), "changeover/secret-checksum": checksum(secrets) },
             },
             spec: {
-              serviceAccountName: account.metadata.name,
-              automountServiceAccountToken: false,
+              ...hardenedPod(account.metadata.name, selector),
               terminationGracePeriodSeconds: 5,
-              securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
-              topologySpreadConstraints: [
-                {
-                  maxSkew: 1,
-                  topologyKey: "topology.kubernetes.io/zone",
-                  whenUnsatisfiable: "ScheduleAnyway",
-                  labelSelector: { matchLabels: selector },
-                },
-              ],
               containers: [
                 {
                   name: "guard",
                   image: args.image,
-                  ports: [{ name: "http", containerPort: SERVICE_PORT }],
+                  ...hardenedContainer(1),
                   envFrom: [{ configMapRef: { name: configMap.metadata.name } }, { secretRef: { name: secret.metadata.name } }],
-                  env: [
-                    { name: "PORT", value: String(SERVICE_PORT) },
-                    { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
-                    { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
-                  ],
-                  readinessProbe: { httpGet: { path: "/ready", port: "http" }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 1 },
-                  // The port alone: a guard that is fenced, or whose database is away, goes on looking.
-                  livenessProbe: { tcpSocket: { port: "http" }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
+                  env: [...ADDRESS, { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
                   resources: { requests: { cpu: "50m", memory: "96Mi" }, limits: { cpu: "500m", memory: "96Mi" } },
-                  securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
                 },
               ],
             },

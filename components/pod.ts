@@ -1,6 +1,6 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { SERVICE_PORT } from "./network";
+import { ADDRESS, hardenedContainer, hardenedPod } from "./hardened";
 import type { ServicePlan } from "./workload-plan";
 
 /** Objects that every pod of the service uses. */
@@ -27,39 +27,19 @@ export function podTemplate(
       annotations: { "changeover/config-checksum": around.configChecksum, "changeover/secret-checksum": around.secretChecksum },
     },
     spec: {
-      serviceAccountName: around.serviceAccount,
-      automountServiceAccountToken: false,
+      ...hardenedPod(around.serviceAccount, selector),
       terminationGracePeriodSeconds: 10,
-      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
-      // Rather two pods in one zone than none: a lost zone is no reason to stay down.
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: "topology.kubernetes.io/zone",
-          whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: selector },
-        },
-      ],
       containers: [
         {
           name: "service",
           image: plan.image,
-          ports: [{ name: "http", containerPort: SERVICE_PORT }],
+          ...hardenedContainer(3),
           envFrom: [{ configMapRef: { name: around.configMap } }, { secretRef: { name: around.secret } }],
-          env: [
-            { name: "SERVICE", value: plan.name },
-            { name: "SERVICE_PATH", value: plan.path },
-            { name: "PORT", value: String(SERVICE_PORT) },
-            { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
-          ],
-          readinessProbe: { httpGet: { path: "/ready", port: "http" }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 3 },
-          // The port alone: a pod that is started again because its database is away would not bring the database back.
-          livenessProbe: { tcpSocket: { port: "http" }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
+          env: [{ name: "SERVICE", value: plan.name }, { name: "SERVICE_PATH", value: plan.path }, ...ADDRESS],
           resources: {
             requests: { cpu: plan.cpu.request, memory: plan.memory },
             limits: { cpu: plan.cpu.limit, memory: plan.memory },
           },
-          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
         },
       ],
     },

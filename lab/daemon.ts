@@ -164,16 +164,6 @@ export async function runDaemon(folder: string): Promise<void> {
     },
     "POST /chaos": (body) => chaos.begin(body),
     "POST /chaos/end": (body) => chaos.end(body),
-    "POST /fault": ({ region: name, ...fault }) => {
-      gateway.setFault(regionOf(name), Object.keys(fault).length > 0 ? fault : undefined);
-      return Promise.resolve({});
-    },
-    "POST /replication": async ({ region: name, instance, cut }) => {
-      const region = regionOf(name);
-      if (cut === true) await postgres.pauseReplication(region, String(instance));
-      else await postgres.resumeReplication(region, String(instance));
-      return {};
-    },
     "POST /clients": async ({ run, env }) => {
       const running = lab.processes.get("clients");
       if (run !== true) {

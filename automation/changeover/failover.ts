@@ -2,7 +2,7 @@ import type { SiteName } from "../../topology/schema";
 import { BadInput } from "../../topology/errors";
 import { Refused, Stopped } from "../errors";
 import { databaseState, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
-import { objectionTo } from "../guards";
+import { failoverGuards, objectionTo } from "../guards";
 import { waitForReplay } from "../probes/database";
 import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
@@ -149,7 +149,7 @@ export async function failover(
     const current = latestActivation(topology, facts);
     const continues = settings["activeSite"] === to && Number(settings["epoch"]) > current.epoch;
     const next = request.epoch ?? (continues ? Number(settings["epoch"]) : current.epoch + 1);
-    const objection = objectionTo({
+    const objection = objectionTo(failoverGuards, {
       to,
       toRole: roleIn(topology, target as NonNullable<typeof target>, current),
       current,

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../topology/duration";
 import type { Activation, Standing } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
-import type { Objection } from "../guards";
+import type { Named } from "../guards";
 import type { WorkloadState } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 
@@ -22,7 +22,7 @@ export interface SwitchoverFacts {
   maxLagMs: number;
 }
 
-type Guard = (facts: SwitchoverFacts) => Objection | undefined;
+type Guard = Named<SwitchoverFacts>["guard"];
 
 const notActive: Guard = ({ to, current }) =>
   current.activeSite === to
@@ -85,7 +85,7 @@ const podsReady: Guard = ({ to, workloads, services }) => {
 };
 
 /** The guards of a planned move, in the order in which an operator would want to hear of them. */
-export const switchoverGuards: { name: string; guard: Guard }[] = [
+export const switchoverGuards: Named<SwitchoverFacts>[] = [
   { name: "the target is not active", guard: notActive },
   { name: "the active site answers", guard: activeAnswers },
   { name: "the active site is not fenced", guard: activeOpen },
@@ -94,12 +94,3 @@ export const switchoverGuards: { name: string; guard: Guard }[] = [
   { name: "the replica's lag is small", guard: lags },
   { name: "the target's services are ready", guard: podsReady },
 ];
-
-/** The first objection, with the guard's name. */
-export function objectionToSwitchover(facts: SwitchoverFacts): (Objection & { guard: string }) | undefined {
-  for (const { name, guard } of switchoverGuards) {
-    const objection = guard(facts);
-    if (objection) return { guard: name, ...objection };
-  }
-  return undefined;
-}

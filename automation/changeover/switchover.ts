@@ -8,6 +8,7 @@ import type { SiteName } from "../../topology/schema";
 import { compareDatabases, type Comparison } from "../comparison/compare";
 import { writeDiverged } from "../comparison/diverged";
 import { Refused, Stopped } from "../errors";
+import { objectionTo } from "../guards";
 import { databaseState, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
 import { waitForReplay, type DatabaseState } from "../probes/database";
@@ -18,7 +19,7 @@ import { retire } from "./retire";
 import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
 import { Takeover, decisionOf, reopenWrites, turnOff, turnOn, type Decision } from "./move";
-import { objectionToSwitchover } from "./planned-guards";
+import { switchoverGuards } from "./planned-guards";
 import type { MoveReport } from "./report";
 import { asAdmin, databaseOf, markedBy, servicesOf, subjectOf } from "./sites";
 import { retreatFrom } from "./table";
@@ -66,7 +67,7 @@ export async function readiness(env: Environment, to: SiteName, facts: SiteFacts
   ]);
   const found = { from, to, epoch: current.epoch + 1, active, replica };
   const services = servicesOf(env);
-  const objection = objectionToSwitchover({
+  const objection = objectionTo(switchoverGuards, {
     ...found,
     current,
     standing: target.activation,

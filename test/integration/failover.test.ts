@@ -175,7 +175,7 @@ describe("a failover by the command", () => {
   it("loses what was not yet shipped and keeps what was", async () => {
     for (const key of ["kept-1", "kept-2", "kept-3"]) expect(await put(key)).toBe(200);
     await sleep(500);
-    await askLab("POST", "/replication", { region: "secondary", instance: "samia-tarot-lab-secondary-1", cut: true });
+    await askLab("POST", "/chaos", { fault: "cut-replication", site: "secondary" });
     for (const key of ["lost-1", "lost-2", "lost-3", "lost-4", "lost-5"]) expect(await put(key)).toBe(200);
   });
 
@@ -183,21 +183,16 @@ describe("a failover by the command", () => {
     const lost = await changeover(["lab", "outage", "primary"]);
     expect(lost.code).toBe(0);
     // Longer than the plug-in waits: what it asks for is done all the same, and nobody hears of it.
-    await askLab("POST", "/fault", { region: "secondary", latencyMs: 20_000 });
-    const stopped = await changeover([...LOST, "--yes"], env).finally(() => askLab("POST", "/fault", { region: "secondary" }));
+    await askLab("POST", "/chaos", { fault: "latency", site: "secondary", ms: 20_000 });
+    const stopped = await changeover([...LOST, "--yes"], env).finally(() => askLab("POST", "/chaos/end", { fault: "latency" }));
     expect(stopped.stderr).toMatch(/eu-west-1/);
     expect(stopped.code).toBe(4);
     await sleep(20_000);
   });
 
   it("stops midway at a Kubernetes API that hangs, says so in the journal, and goes on when it is back", async () => {
-    const { processes } = await askLab<LabStatus>("GET", "/status");
-    const api = processes.find(({ name, region }) => region === "eu-west-1" && name.includes("apiserver"));
-    if (!api) throw new Error("no API server in eu-west-1");
-    process.kill(-api.pid, "SIGSTOP");
-    const stopped = await changeover([...LOST, "--yes"], env).finally(() => {
-      process.kill(-api.pid, "SIGCONT");
-    });
+    await askLab("POST", "/chaos", { fault: "hang-kubernetes", site: "secondary" });
+    const stopped = await changeover([...LOST, "--yes"], env).finally(() => askLab("POST", "/chaos/end", { fault: "hang-kubernetes" }));
     expect(stopped.stderr).toMatch(/127\.20\.0\.6:6443/);
     expect(stopped.code).toBe(4);
     const journals = readdirSync(join(labFolder(), "journals")).sort();

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { objectionTo, type FailoverFacts } from "../../../automation/guards";
+import { failoverGuards, objectionTo, type FailoverFacts } from "../../../automation/guards";
 
 /** What the database server's clock says; the clock of the machine that runs the test has nothing to do with it. */
 const now = new Date("2026-01-02T03:30:00Z");
@@ -20,7 +20,7 @@ const good: FailoverFacts = {
 
 describe("guards of a failover", () => {
   it("let a good one pass", () => {
-    expect(objectionTo(good)).toBeUndefined();
+    expect(objectionTo(failoverGuards, good)).toBeUndefined();
   });
 
   const refused: [string, Partial<FailoverFacts>, RegExp, RegExp][] = [
@@ -53,17 +53,17 @@ describe("guards of a failover", () => {
     ],
   ];
   it.each(refused)("refuse a failover %s, and say what would do", (_, change, reason, satisfy) => {
-    const objection = objectionTo({ ...good, ...change });
+    const objection = objectionTo(failoverGuards, { ...good, ...change });
     expect(objection?.reason).toMatch(reason);
     expect(objection?.satisfy).toMatch(satisfy);
   });
 
   it("count lag up to the outage, where the operator knows it", () => {
     const facts = { ...good, database: { ...good.database, lastReplayAt: minutesAgo(40) } as FailoverFacts["database"] };
-    expect(objectionTo(facts)?.reason).toMatch(/40m behind/);
-    expect(objectionTo({ ...facts, outageSince: minutesAgo(39) })).toBeUndefined();
+    expect(objectionTo(failoverGuards, facts)?.reason).toMatch(/40m behind/);
+    expect(objectionTo(failoverGuards, { ...facts, outageSince: minutesAgo(39) })).toBeUndefined();
     // The operator's clock is an hour ahead: the outage cannot be later than now.
-    expect(objectionTo({ ...facts, outageSince: minutesAgo(-60) })?.reason).toMatch(/40m behind/);
+    expect(objectionTo(failoverGuards, { ...facts, outageSince: minutesAgo(-60) })?.reason).toMatch(/40m behind/);
   });
 
   it("measure lag by the database's clock alone, wherever the driver's may be", () => {
@@ -73,24 +73,26 @@ describe("guards of a failover", () => {
     const behind = { ...good, database: { ...good.database, lastReplayAt: minutesAgo(16) } as FailoverFacts["database"] };
     for (const driverIsOff of [-60, 0, 60]) {
       vi.useFakeTimers({ now: minutesAgo(driverIsOff) });
-      expect(objectionTo(good)).toBeUndefined();
-      expect(objectionTo(behind)?.reason).toMatch(/16m behind/);
+      expect(objectionTo(failoverGuards, good)).toBeUndefined();
+      expect(objectionTo(failoverGuards, behind)?.reason).toMatch(/16m behind/);
     }
   });
 
   it("take a replica that streams and has replayed all for up to date, however old the last transaction is", () => {
     const idle = { ...good.database, streaming: true, lastReplayAt: minutesAgo(600) } as FailoverFacts["database"];
-    expect(objectionTo({ ...good, database: idle })).toBeUndefined();
-    expect(objectionTo({ ...good, database: { ...idle, caughtUp: false } as FailoverFacts["database"] })?.reason).toMatch(/10h behind/);
+    expect(objectionTo(failoverGuards, { ...good, database: idle })).toBeUndefined();
+    expect(objectionTo(failoverGuards, { ...good, database: { ...idle, caughtUp: false } as FailoverFacts["database"] })?.reason).toMatch(
+      /10h behind/,
+    );
   });
 
   it("let an operator accept the loss, by name", () => {
     const facts = { ...good, database: { ...good.database, lastReplayAt: minutesAgo(40) } as FailoverFacts["database"] };
-    expect(objectionTo({ ...facts, acceptLoss: "the region is gone for good" })).toBeUndefined();
+    expect(objectionTo(failoverGuards, { ...facts, acceptLoss: "the region is gone for good" })).toBeUndefined();
   });
 
   it("go on with a changeover that stopped after its promotion", () => {
     const promoted = { ...good, database: { kind: "primary", readOnly: false, timeline: 2, nowAt: now } } as FailoverFacts;
-    expect(objectionTo({ ...promoted, continues: true })).toBeUndefined();
+    expect(objectionTo(failoverGuards, { ...promoted, continues: true })).toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { objectionToSwitchover, switchoverGuards, type SwitchoverFacts } from "../../../automation/changeover/planned-guards";
+import { switchoverGuards, type SwitchoverFacts } from "../../../automation/changeover/planned-guards";
+import { objectionTo } from "../../../automation/guards";
 
 const nowAt = new Date("2026-01-02T03:04:05Z");
 const mark = { site: "primary", by: "guard", reason: "", at: nowAt };
@@ -17,7 +18,7 @@ const good: SwitchoverFacts = {
 
 describe("guards of a planned move", () => {
   it("have nothing against two sites that are well", () => {
-    expect(objectionToSwitchover(good)).toBeUndefined();
+    expect(objectionTo(switchoverGuards, good)).toBeUndefined();
   });
 
   const refused: [string, Partial<SwitchoverFacts>, RegExp, RegExp][] = [
@@ -75,13 +76,13 @@ describe("guards of a planned move", () => {
     ],
   ];
   it.each(refused)("refuse a switchover %s, and say what would do", (_, change, reason, satisfy) => {
-    const objection = objectionToSwitchover({ ...good, ...change });
+    const objection = objectionTo(switchoverGuards, { ...good, ...change });
     expect(objection?.reason).toMatch(reason);
     expect(objection?.satisfy).toMatch(satisfy);
   });
 
   it("are all there to object: none is never reached", () => {
-    const names = refused.map(([, change]) => objectionToSwitchover({ ...good, ...change })?.guard);
+    const names = refused.map(([, change]) => objectionTo(switchoverGuards, { ...good, ...change })?.guard);
     expect(new Set(names)).toEqual(new Set(switchoverGuards.map(({ name }) => name)));
   });
 });
