@@ -22,11 +22,22 @@ try {
 // The AWS SDK's versions are pinned; which Node later ones want is for whoever raises them, not for an operator in an incident.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
-await import("../setup/typescript.mjs");
-// Every frame of the program's stack traces would be mapped back, for each resource of every update: a third of its time.
-if (!process.env.CHANGEOVER_DEBUG) process.setSourceMapsEnabled(false);
 const argv = process.argv.slice(2);
-const require = createRequire(import.meta.url);
 // The one place outside lab/ that knows it: by path, for the verbs that are the lab's own.
-const { main } = require(argv[0] === "lab" || argv[0] === "drill" ? "../lab/main.ts" : "../automation/main.ts");
+const ofLab = argv[0] === "lab" || argv[0] === "drill";
+const { loadLazily } = await import("../setup/lazy.mjs");
+loadLazily();
+const { main } = (ofLab ? undefined : await compiled()) ?? (await fileByFile(ofLab ? "../lab/main.ts" : "../automation/main.ts"));
 process.exitCode = await main(argv);
+
+async function compiled() {
+  const { loadDriver } = await import("../setup/compiled.mjs");
+  return loadDriver(root);
+}
+
+async function fileByFile(path) {
+  await import("../setup/typescript.mjs");
+  // Every frame of the program's stack traces would be mapped back, for each resource of every update: a third of its time.
+  if (!process.env.CHANGEOVER_DEBUG) process.setSourceMapsEnabled(false);
+  return createRequire(import.meta.url)(path);
+}

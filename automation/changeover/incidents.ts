@@ -79,8 +79,9 @@ function journalsIn(environment: string): { id: string; file: string; partial: b
   return readdirSync(folder)
     .sort()
     .flatMap((name) => {
-      const [, id, partial] = /^(DR-[^.]+)\.jsonl(\.partial)?$/.exec(name) ?? [];
-      return id === undefined ? [] : [{ id, file: join(folder, name), partial: partial !== undefined }];
+      const partial = name.endsWith(PARTIAL);
+      const [, id] = /^(DR-[^.]+)\.jsonl$/.exec(partial ? name.slice(0, -PARTIAL.length) : name) ?? [];
+      return id === undefined ? [] : [{ id, file: join(folder, name), partial }];
     });
 }
 

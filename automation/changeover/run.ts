@@ -89,11 +89,10 @@ async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: 
   });
   const [other] = found;
   if (!other) return;
+  const takeOver = kind === "failover" ? `, and this failover takes over from it with --supersede ${other.id}` : "";
   throw new Refused(
     describeElsewhere(other),
-    `wait for it; if that machine is gone, changeover resume --from ${other.site} finishes it, with --abort gives it up${
-      kind === "failover" ? ", and this failover takes over from it with --supersede " + other.id : ""
-    }`,
+    `wait for it; if that machine is gone, changeover resume --from ${other.site} finishes it, with --abort gives it up${takeOver}`,
   );
 }
 
