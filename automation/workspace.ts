@@ -94,6 +94,8 @@ export class UpdateFailed extends Error {
  */
 export class Workspace {
   private readonly stacks = new Map<string, Promise<Stack>>();
+  /** By part: outputs as they were last seen. */
+  private readonly known = new Map<string, Outputs>();
   /** By full stack name: what the program of that stack waits for. */
   private readonly gates = new Map<string, Gate>();
 
@@ -201,10 +203,35 @@ export class Workspace {
     await stack;
   }
 
-  /** The stack's outputs. Read from the state backend, never from a region. */
-  async outputs(part: string): Promise<Record<string, unknown>> {
-    const root = (await this.deployment(part)).resources?.find(({ type }) => type === "pulumi:pulumi:Stack");
-    return root?.outputs ?? {};
+  /**
+   * The stack's outputs. Read from the state backend, never from a region. An update that failed, or whose program was cut
+   * off, may have left none in the state: then those that were there before.
+   */
+  async outputs(part: string): Promise<Outputs> {
+    const found = rootOf(await this.deployment(part))?.outputs ?? {};
+    if (Object.keys(found).length > 0) this.known.set(part, found);
+    return this.known.get(part) ?? {};
+  }
+
+  /** Outputs as they were last seen here. */
+  lastOutputs(part: string): Outputs | undefined {
+    return this.known.get(part);
+  }
+
+  /** Takes a stack's outputs from a journal, for where the state has lost them. */
+  remember(part: string, outputs: Outputs): void {
+    this.known.set(part, outputs);
+  }
+
+  /** Puts outputs back that an update which failed took out of the state: every guard of an epoch reads them there. */
+  private async keepOutputs(part: string): Promise<void> {
+    const outputs = this.known.get(part);
+    if (!outputs) return;
+    const exported = await this.exportState(part);
+    const root = rootOf(exported.deployment as Checkpoint);
+    if (!root || Object.keys(root.outputs ?? {}).length > 0) return;
+    root.outputs = outputs;
+    await this.importState(part, exported);
   }
 
   /** Operations that an update began and never ended, in the stack's state. */
@@ -295,6 +322,9 @@ export class Workspace {
           }),
         events,
       );
+    } catch (error) {
+      if (!(error instanceof Locked)) await this.keepOutputs(part);
+      throw error;
     } finally {
       this.gates.delete(name);
     }
@@ -393,9 +423,15 @@ export class Workspace {
 const ADOPT_MS = 3_600_000;
 const ADOPT_POLL_MS = 1_000;
 
+export type Outputs = Record<string, unknown>;
+
+function rootOf({ resources }: Checkpoint) {
+  return resources?.find(({ type }) => type === "pulumi:pulumi:Stack");
+}
+
 /** The part of an exported stack that is looked at. */
 interface Checkpoint {
-  resources?: { urn: string; type: string; outputs?: Record<string, unknown> }[];
+  resources?: { urn: string; type: string; outputs?: Outputs }[];
   pending_operations?: PendingOperation[];
 }
 

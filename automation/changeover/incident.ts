@@ -3,6 +3,7 @@ import { startTimeOf } from "../../setup/process.mjs";
 import { Stopped } from "../errors";
 import { Journal, readJournal, type JournalEntry, type JournalRecord } from "../journal";
 import type { StepList } from "../steps";
+import type { Outputs } from "../workspace";
 import type { JournalCopies } from "./copies";
 import type { StepTiming } from "./report";
 import { stateAfter, type Kind, type State, type Step } from "./table";
@@ -36,6 +37,11 @@ export interface Engine {
   pid: number;
   /** Ticks since boot; empty where the machine does not tell. */
   startTime: string;
+}
+
+interface Kept {
+  part: string;
+  outputs: Outputs;
 }
 
 export function enginesOf(entries: readonly JournalEntry[]): Engine[] {
@@ -139,6 +145,17 @@ export class Incident {
   /** The processes that updated its stacks, those of the incident that it took over from included. */
   get engines(): Engine[] {
     return [...(this.opening.supersedes?.engines ?? []), ...enginesOf(this.entries)];
+  }
+
+  /** Stacks' outputs from before the incident changed anything, by part: an update that is cut off may lose them. */
+  get outputs(): Record<string, Outputs> {
+    const kept = this.entries.filter(({ event }) => event === "outputs").map(({ detail }) => detail as unknown as Kept);
+    return Object.fromEntries(kept.map(({ part, outputs }) => [part, outputs]));
+  }
+
+  /** Writes a stack's outputs down, once. */
+  keepOutputs(part: string, outputs: Outputs | undefined): void {
+    if (outputs && !(part in this.outputs)) this.note({ event: "outputs", detail: { part, outputs } satisfies Kept });
   }
 
   /** Milliseconds since this run began. */

@@ -22,6 +22,7 @@ export async function updateStack(env: Environment, incident: Incident, part: st
       incident.note({ event: "engine", detail: { ...engine } });
     },
   };
+  incident.keepOutputs(part, workspace.lastOutputs(part));
   if (incident.resumed) await settleOwn(env, incident, part);
   await unlocked(env, incident, part, () => workspace.update(part, all));
 }

@@ -136,6 +136,7 @@ export async function resume(
 
 async function execute(env: Environment, incident: Incident, request: Requests[Kind], confirm: Confirm): Promise<Report> {
   const startedAt = Date.now();
+  remember(env, incident);
   copy(env, incident, request);
   try {
     const result = await run(env, incident, request, confirm);
@@ -193,6 +194,10 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   );
 }
 
+function remember({ workspace }: Environment, { outputs }: Incident): void {
+  for (const [part, kept] of Object.entries(outputs)) workspace.remember(part, kept);
+}
+
 /** Copies the journal to the control bucket of a site that is not being left. */
 function copy({ topology, names }: Environment, incident: Incident, request: Requests[Kind]): void {
   const site =
@@ -225,6 +230,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
     throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, "changeover resume finishes it");
   }
   if (!(await confirm(`Give up ${open.id} (${describe(open)})?`))) throw new Refused("the operator said no", "nothing was changed");
+  remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
   const decision = kind === "reprotect" ? undefined : decisionOf(incident);
   if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
