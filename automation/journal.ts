@@ -37,8 +37,8 @@ export class Journal {
   private failure: Error | undefined;
 
   private constructor(
-    /** Where it is, or was to be: see `file`. */
-    private readonly path: string,
+    /** Where it is when it is whole; see `file`. */
+    readonly path: string,
     readonly incident: string,
     private readonly fd: number,
     /** Bytes of whole lines. */

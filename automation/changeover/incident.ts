@@ -99,8 +99,14 @@ export class Incident {
     return this.opening.kind;
   }
 
+  /** Where its journal is. */
   get file(): string {
     return this.journal.file;
+  }
+
+  /** Where its journal is when it is whole: what other files beside it are named after. */
+  get path(): string {
+    return this.journal.path;
   }
 
   /** Where the incident is in the table, told by the steps that have ended. */

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
-import { writeDiverged } from "../comparison/diverged";
 import { Refused, Stopped } from "../errors";
 import { databaseState, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
+import { listDiverged } from "./diverged";
 import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
 import type { Confirm } from "./failover";
@@ -95,8 +95,7 @@ export async function reprotect(
     });
     await incident.step("compare", "List what it never shipped", async () => {
       if (!known) return { diverged: null, note: "nothing to compare" };
-      const file = incident.file.replace(/\.jsonl$/, ".diverged.jsonl");
-      const found = await writeDiverged(databaseOf(own, secrets), databaseOf(activeFacts, activeSecrets), file, {
+      const { file, ...found } = await listDiverged(incident, databaseOf(own, secrets), databaseOf(activeFacts, activeSecrets), {
         onTable: ({ table }) => {
           incident.list.note("compare", table);
         },

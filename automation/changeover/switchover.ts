@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { fenceWrites, pauseWrites, readWrites, type Shut } from "../../guard/writes";
@@ -6,12 +5,12 @@ import { formatDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { compareDatabases, type Comparison } from "../comparison/compare";
-import { writeDiverged } from "../comparison/diverged";
 import { Refused, Stopped } from "../errors";
 import { objectionTo } from "../guards";
 import { databaseState, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
 import { waitForReplay, type DatabaseState } from "../probes/database";
+import { listDiverged } from "./diverged";
 import { fenceSite } from "./fence";
 import { pick, type Confirm } from "./failover";
 import { GivenUp } from "./given-up";
@@ -259,8 +258,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
 
   /** The old database stands still, so every row that it has must be found at the new one. */
   async function prove(left: SiteFacts, right: SiteFacts): Promise<Record<string, unknown>> {
-    const file = join(incident.file.replace(/\.jsonl$/, ".diverged.jsonl"));
-    const found = await writeDiverged(databaseOf(left, oldSecrets), databaseOf(right, secrets), file, {});
+    const { file, ...found } = await listDiverged(incident, databaseOf(left, oldSecrets), databaseOf(right, secrets));
     if (found.rows > 0) {
       incident.list.warn(
         `${found.rows} rows of ${left.site} are not, or not so, at ${right.site}: changed since, or lost; they are in ${file}`,
