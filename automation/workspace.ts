@@ -22,6 +22,7 @@ import { driverParts } from "../setup/parts";
 import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
 import { Refused } from "./errors";
+import { dropEmptySideFiles } from "./file-backend";
 import { StepList } from "./steps";
 
 /** What one resource went through, or would go through. */
@@ -139,9 +140,9 @@ export class Workspace {
     return holder.workspace;
   }
 
-  /** Loads the program and selects the stack, so that an update that follows need not. */
+  /** Selects the stack, so that an update that follows need not. */
   async warmUp(part: string): Promise<void> {
-    await Promise.all([this.attempt(part, () => this.stack(part)), loadProgram()]);
+    await this.attempt(part, () => this.stack(part));
   }
 
   stackName(part: string): string {
@@ -310,6 +311,7 @@ export class Workspace {
     };
     const events = new Collector(part, options.onResource, options.onEngine && tellEngine);
     if (options.proceed) this.gates.set(name, options.proceed);
+    setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
     try {
       await this.attempt(
         part,
@@ -385,7 +387,13 @@ export class Workspace {
     try {
       return await run();
     } catch (error) {
-      throw this.explain(part, error, events);
+      if (
+        !isCutOff(error) ||
+        dropEmptySideFiles(this.local.envVars["PULUMI_BACKEND_URL"] ?? process.env["PULUMI_BACKEND_URL"]).length === 0
+      ) {
+        throw this.explain(part, error, events);
+      }
+      return run();
     }
   }
 
@@ -418,6 +426,9 @@ export class Workspace {
     return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
   }
 }
+
+/** By then the engine has been started, and until it asks for the program that can be loaded. */
+const ENGINE_STARTS_MS = 30;
 
 /** How long an instance that an earlier update began to create may take, and how often it is looked at. */
 const ADOPT_MS = 3_600_000;
@@ -458,6 +469,10 @@ async function engineOf(stackName: string): Promise<number | undefined> {
     }
   }
   return undefined;
+}
+
+function isCutOff(error: unknown): boolean {
+  return error instanceof CommandError && /failed to load checkpoint: EOF/.test(error.message);
 }
 
 function loadProgram() {

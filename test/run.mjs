@@ -10,7 +10,7 @@ import { ensureNodePackages } from "../setup/node-packages.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "changeover-test-"));
 /** What is begun later than this does not end within the time that CI gives. */
-const LATEST_MS = 50 * 60_000;
+const LATEST_MS = 45 * 60_000;
 let passed = 0;
 let failed = 0;
 
@@ -22,9 +22,9 @@ try {
   await tests("unit");
   if (await setUp()) {
     await tests("integration");
-    await tests("crash", "test/integration/crash.test.ts");
-    if (performance.now() < LATEST_MS) await tests("crash", "test/integration/faults.test.ts");
-    else process.stdout.write("- faults: left out, as this machine is slow; npm run test:crash runs them\n");
+    // The other faults: npm run test:crash.
+    if (performance.now() < LATEST_MS) await tests("crash", "test/integration/crash.test.ts");
+    else process.stdout.write("- crash: left out, as this machine is slow; npm run test:crash runs it\n");
   }
 } catch (error) {
   process.stderr.write(`${error.message}\n`);

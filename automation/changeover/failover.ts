@@ -93,7 +93,7 @@ export async function failover(
   await onApproved();
   const decidedMs = incident.clock();
 
-  const takeover = new Takeover(env, incident, decision, target, secrets, database.kind === "primary", lost ? CONFIRMED_MS : 0);
+  const takeover = new Takeover(env, incident, decision, target, secrets, database.kind === "primary", lost ? CONFIRMED_MS : 0, false);
   const stop = (): void => void takeover.abandon("interrupted");
   // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
   process.on("SIGINT", stop);

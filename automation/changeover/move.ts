@@ -50,6 +50,8 @@ export class Takeover {
     private readonly promotedBefore: boolean,
     /** How long the target's guards may rely on the operator's word that it is the active site, in milliseconds. */
     private readonly confirmedMs = 0,
+    /** Whether what is not the database waits until that takes writes: a planned pause is shorter with nothing beside it. */
+    private readonly inTurn = true,
   ) {
     const generation = target.activation?.generation ?? 1;
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock(), `database-instance-${generation}`);
@@ -75,6 +77,7 @@ export class Takeover {
   /** Lets the update go and waits until the database has no source. */
   async promote(): Promise<void> {
     this.armedUpdate.go();
+    if (!this.inTurn) this.armedUpdate.goOn();
     if (!this.promotedBefore) await this.reached(this.progress.promoted.reached);
   }
 

@@ -19,11 +19,11 @@ const ABOUT: Measured = {
 const WHOLE: Measured = {
   ...ABOUT,
   floor: floorOf([
-    { promotionMs: 200, readyPodMs: 800, ttlMs: 2_000 },
-    { promotionMs: 400, readyPodMs: 600, ttlMs: 1_500 },
-    { promotionMs: 300, readyPodMs: 700, ttlMs: 3_000 },
+    { promotionMs: 200, readyPodMs: 800, ttlMs: 2_000, updateMs: 2_500 },
+    { promotionMs: 400, readyPodMs: 600, ttlMs: 1_500, updateMs: 2_500 },
+    { promotionMs: 300, readyPodMs: 700, ttlMs: 3_000, updateMs: 2_500 },
   ]),
-  failover: { changeover: [3_000, 4_000, 2_000], script: [6_000, 5_000, 9_000] },
+  failover: { changeover: [3_000, 4_000, 2_000], script: [6_000, 5_000, 9_000], atOnce: [3_000] },
   switchover: { pauseMs: [900, 1_200], allServicesPauseMs: [700, 800], acknowledged: 5_000, lost: 0, duplicated: 0 },
   plans: [
     { services: 1_000, ms: 20_000, peakMiB: 900, operations: 5_000 },
@@ -41,7 +41,10 @@ const missed = (measured: Measured): string[] =>
 describe("the floor", () => {
   it("is the longer way of two: the database and then a pod, or DNS", () => {
     expect(WHOLE.floor).toMatchObject({ floorMs: 2_000, inSequenceMs: 3_000 });
-    expect(floorOf([{ promotionMs: 3_000, readyPodMs: 700, ttlMs: 2_000 }])).toMatchObject({ floorMs: 3_700, inSequenceMs: 5_700 });
+    expect(floorOf([{ promotionMs: 3_000, readyPodMs: 700, ttlMs: 2_000, updateMs: 2_500 }])).toMatchObject({
+      floorMs: 3_700,
+      inSequenceMs: 5_700,
+    });
   });
 });
 
@@ -75,8 +78,8 @@ describe("the reach", () => {
   });
 
   const spoilt: [string, Partial<Measured>, RegExp][] = [
-    ["a script that is faster", { failover: { changeover: [3_000], script: [2_999] } }, /failover by hand/],
-    ["more than twice the floor", { failover: { changeover: [4_001], script: [5_000] } }, /floor/],
+    ["a script that is faster", { failover: { changeover: [3_000], script: [2_999], atOnce: [3_000] } }, /failover by hand/],
+    ["more than twice the floor", { failover: { changeover: [4_001], script: [5_000], atOnce: [3_000] } }, /floor/],
     ["one pause too long", { switchover: { ...WHOLE.switchover!, pauseMs: [900, 3_001] } }, /longest write pause/],
     ["one write lost", { switchover: { ...WHOLE.switchover!, lost: 1 } }, /lost/],
     ["one write made twice", { switchover: { ...WHOLE.switchover!, duplicated: 1 } }, /twice/],
@@ -103,7 +106,7 @@ describe("the page", () => {
   });
 
   it("says what was missed, and has no part that was not measured", () => {
-    const page = resultsPage(figuresOf({ ...ABOUT, failover: { changeover: [2], script: [1] } }));
+    const page = resultsPage(figuresOf({ ...ABOUT, failover: { changeover: [2], script: [1], atOnce: [3_000] } }));
     expect(page).toContain("**missed**");
     expect(page).not.toMatch(/## (Floor|Switchover|Plan)/);
   });

@@ -1,0 +1,39 @@
+import { Stage } from "../../lab/drill/stage";
+import type { BenchLab } from "./lab";
+
+export interface Switchovers {
+  /** For each move, the longest time between two acknowledgements of one service: of the service that waited longest. */
+  pauseMs: number[];
+  /** The same over all services together: how long nobody's write was acknowledged. */
+  allServicesPauseMs: number[];
+  /** Writes that were acknowledged, over the whole run. */
+  acknowledged: number;
+  /** Of those, not in the database at the end. */
+  lost: number;
+  /** Written more than once. */
+  duplicated: number;
+}
+
+/** Moves the service there and home again, each time protecting it anew, under clients that write all the time. */
+export async function switchovers(lab: BenchLab, runs: number): Promise<Switchovers> {
+  const stage = await Stage.open(lab.folder, { mode: "stop", quiet: true, signal: lab.signal });
+  try {
+    await lab.step("Clients write through the public name", () => stage.warmUp());
+    for (let run = 1; run <= runs; run++) {
+      const { active, standby } = await lab.roles();
+      await lab.step(`Switchover ${run} of ${runs}, ${active} → ${standby}`, () => stage.move("switchover", standby));
+      await lab.step(`Protect ${standby} by ${active} again`, () => lab.reprotect(active));
+    }
+    const { changeovers, writers } = await lab.step("Compare what clients were told with what the database has", () =>
+      stage.close("bench"),
+    );
+    return {
+      pauseMs: changeovers.map(({ longestServicePauseMs }) => longestServicePauseMs),
+      allServicesPauseMs: changeovers.map(({ clientDowntimeMs }) => clientDowntimeMs),
+      ...writers,
+    };
+  } catch (error) {
+    await stage.abandon();
+    throw error;
+  }
+}

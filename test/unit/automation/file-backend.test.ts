@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { dropEmptySideFiles } from "../../../automation/file-backend";
+
+let folder: string;
+let stacks: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "backend-"));
+  stacks = join(folder, ".pulumi", "stacks", "changeover");
+  mkdirSync(stacks, { recursive: true });
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const minuteAgo = Date.now() / 1_000 - 60;
+function write(name: string, text: string, at = minuteAgo): string {
+  const file = join(stacks, name);
+  writeFileSync(file, text);
+  utimesSync(file, at, at);
+  return file;
+}
+
+it("removes side files that are empty, and nothing else", () => {
+  const empty = write("lab-primary.json.attrs", "");
+  const kept = [write("lab-primary.json", ""), write("lab-edge.json.attrs", "{}"), write("lab-data.json.attrs", "", Date.now() / 1_000)];
+  expect(dropEmptySideFiles(`${pathToFileURL(folder).href}?metadata=skip`)).toEqual([empty]);
+  expect([empty, ...kept].map((file) => existsSync(file))).toEqual([false, true, true, true]);
+  expect(dropEmptySideFiles(pathToFileURL(folder).href)).toEqual([]);
+});
+
+it.each(["s3://state", undefined, "file://~", "file:///nowhere"])("has nothing to do with %s", (backend) => {
+  expect(dropEmptySideFiles(backend)).toEqual([]);
+});
