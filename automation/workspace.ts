@@ -472,7 +472,7 @@ async function engineOf(stackName: string): Promise<number | undefined> {
 }
 
 function isCutOff(error: unknown): boolean {
-  return error instanceof CommandError && /failed to load checkpoint: EOF/.test(error.message);
+  return error instanceof CommandError && error.message.includes("failed to load checkpoint: EOF");
 }
 
 function loadProgram() {

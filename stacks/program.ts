@@ -14,6 +14,9 @@ export type Outputs = Record<string, unknown>;
 
 const ROOT = join(__dirname, "..");
 
+// Pulumi keeps a stack trace beside every promise that it makes, some hundreds for a resource.
+if (!process.env["CHANGEOVER_DEBUG"]) Error.stackTraceLimit = 1;
+
 /**
  * The one program of every stack: `pulumi up` runs it, and so does the driver, inline. Which stack it is, its name says.
  * @param root folder of the topology files. @default the project's
