@@ -14,27 +14,28 @@ export interface S3 {
 export async function s3(): Promise<S3> {
   const objects = new Map<string, string>();
   let failing = false;
+  const answerTo = (method: string | undefined, url: URL, body: string): { status: number; text?: string } => {
+    if (failing) return { status: 500 };
+    const name = decodeURIComponent(url.pathname).slice(1);
+    if (method === "PUT") objects.set(name, body);
+    if (method === "DELETE") objects.delete(name);
+    if (method !== "GET") return { status: 200 };
+    if (url.searchParams.has("list-type")) {
+      const bucket = name.replace(/\/$/, "");
+      const prefix = `${bucket}/${url.searchParams.get("prefix") ?? ""}`;
+      const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(bucket.length + 1));
+      const contents = keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("");
+      return { status: 200, text: `<ListBucketResult>${contents}</ListBucketResult>` };
+    }
+    const text = objects.get(name);
+    return text === undefined ? { status: 404, text: "<Error><Code>NoSuchKey</Code></Error>" } : { status: 200, text };
+  };
   const server = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://s3");
-    const [bucket = "", ...rest] = decodeURIComponent(pathname).slice(1).split("/");
-    const name = [bucket, ...rest].join("/");
     let body = "";
-    request.on("data", (data) => (body += data));
+    request.setEncoding("utf8").on("data", (data: string) => (body += data));
     request.on("end", () => {
-      const answer = (status: number, text = ""): void => {
-        response.writeHead(status, { "content-type": "application/xml", "x-amz-request-id": "request" }).end(text);
-      };
-      if (failing) return answer(500);
-      if (request.method === "PUT") return void (objects.set(name, body), answer(200));
-      if (request.method === "DELETE") return void (objects.delete(name), answer(204));
-      if (searchParams.has("list-type")) {
-        const prefix = `${bucket}/${searchParams.get("prefix") ?? ""}`;
-        const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(bucket.length + 1));
-        return answer(200, `<ListBucketResult>${keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("")}</ListBucketResult>`);
-      }
-      const found = objects.get(name);
-      if (found === undefined) return answer(404, "<Error><Code>NoSuchKey</Code></Error>");
-      answer(200, found);
+      const { status, text = "" } = answerTo(request.method, new URL(request.url ?? "/", "http://s3"), body);
+      response.writeHead(status, { "content-type": "application/xml", "x-amz-request-id": "request" }).end(text);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
