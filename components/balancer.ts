@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { SiteNames } from "../topology/names";
-import { known } from "./known";
+import { inBatches } from "./batches";
 import { SERVICE_PORT } from "./network";
 
 /** What the load balancer routes to one service. */
@@ -47,8 +47,10 @@ export class Balancer extends pulumi.ComponentResource {
   readonly dnsName: pulumi.Output<string>;
   /** Hosted zone of the DNS name, for alias records. */
   readonly zoneId: pulumi.Output<string>;
-  /** Target groups by service. */
+  /** Target groups by service, of those that are there so far. */
   readonly targetGroups: Record<string, aws.lb.TargetGroup>;
+  /** Resolves when every route is made. */
+  readonly complete: Promise<void>;
 
   constructor(name: string, args: BalancerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:Balancer", name, {}, opts);
@@ -93,8 +95,9 @@ export class Balancer extends pulumi.ComponentResource {
         },
         parent,
       );
-    this.targetGroups = Object.fromEntries(routes.map((route) => [route.service, group(route)]));
-    const forwardTo = ({ service }: Route) => ({ type: "forward", targetGroupArn: known(this.targetGroups, service).arn });
+    this.targetGroups = {};
+    const groupOf = (route: Route): aws.lb.TargetGroup => (this.targetGroups[route.service] ??= group(route));
+    const forwardTo = (route: Route) => ({ type: "forward", targetGroupArn: groupOf(route).arn });
 
     const [first] = routes;
     const listener = new aws.lb.Listener(
@@ -109,7 +112,7 @@ export class Balancer extends pulumi.ComponentResource {
       },
       parent,
     );
-    routes.forEach((route, i) => {
+    const rule = (route: Route, i: number): aws.lb.ListenerRule =>
       new aws.lb.ListenerRule(
         `${name}-${route.service}`,
         {
@@ -120,7 +123,7 @@ export class Balancer extends pulumi.ComponentResource {
         },
         parent,
       );
-    });
+    this.complete = inBatches(routes, (route, i) => [groupOf(route), rule(route, i)]);
 
     this.arn = balancer.arn;
     this.arnSuffix = balancer.arnSuffix;

@@ -21,6 +21,8 @@ export interface ServiceArgs {
 /** One service at one site: its pods, their name inside the cluster, their bounds, and their way to the load balancer. */
 export class Service extends pulumi.ComponentResource {
   readonly deployment: kubernetes.apps.v1.Deployment;
+  /** All else of it: what does not wait for pods. */
+  readonly around: pulumi.Resource[];
 
   constructor(name: string, args: ServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:Service", name, {}, opts);
@@ -58,12 +60,12 @@ export class Service extends pulumi.ComponentResource {
       },
       parent,
     );
-    new kubernetes.policy.v1.PodDisruptionBudget(
+    const budget = new kubernetes.policy.v1.PodDisruptionBudget(
       `${name}-budget`,
       { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: selector } } },
       parent,
     );
-    new kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+    const autoscaler = new kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
       `${name}-autoscaler`,
       {
         metadata,
@@ -76,7 +78,7 @@ export class Service extends pulumi.ComponentResource {
       },
       parent,
     );
-    new kubernetes.apiextensions.CustomResource(
+    const targets = new kubernetes.apiextensions.CustomResource(
       `${name}-targets`,
       {
         apiVersion: "elbv2.k8s.aws/v1beta1",
@@ -86,6 +88,7 @@ export class Service extends pulumi.ComponentResource {
       },
       parent,
     );
+    this.around = [service, budget, autoscaler, targets];
     this.registerOutputs();
   }
 }

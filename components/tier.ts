@@ -2,10 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { known } from "./known";
 import type { PodSurroundings } from "./pod";
 import { Service } from "./service";
-import type { TierPlan } from "./workload-plan";
+import type { ServicePlan } from "./workload-plan";
 
 export interface TierArgs {
-  plan: TierPlan;
+  /** Its number. */
+  tier: number;
   namespace: pulumi.Input<string>;
   /** Name of the whole system; a label. */
   partOf: string;
@@ -19,27 +20,34 @@ export interface TierArgs {
 /** What comes back together: the tier's services roll at the same time, and not before the tier above is ready. */
 export class Tier extends pulumi.ComponentResource {
   /** Deployments of the tier; they are done when their pods are ready. */
-  readonly deployments: pulumi.Resource[];
+  readonly deployments: pulumi.Resource[] = [];
 
-  constructor(name: string, args: TierArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("changeover:site:Tier", name, {}, opts);
-    const { plan, namespace, partOf, around, targetGroupArns, after } = args;
-    this.deployments = plan.services.map(
-      (service) =>
-        new Service(
-          `${name}-${service.name}`,
-          {
-            plan: service,
-            tier: plan.tier,
-            namespace,
-            partOf,
-            around,
-            targetGroupArn: known(targetGroupArns, service.name),
-            after: after?.deployments ?? [],
-          },
-          { parent: this },
-        ).deployment,
-    );
+  constructor(
+    private readonly prefix: string,
+    private readonly args: TierArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("changeover:site:Tier", prefix, {}, opts);
     this.registerOutputs();
+  }
+
+  /** Makes one of its services; the tier above must have all of its own by then. @returns what of it does not wait for pods */
+  add(service: ServicePlan): pulumi.Resource[] {
+    const { tier, namespace, partOf, around, targetGroupArns, after } = this.args;
+    const { deployment, around: rest } = new Service(
+      `${this.prefix}-${service.name}`,
+      {
+        plan: service,
+        tier,
+        namespace,
+        partOf,
+        around,
+        targetGroupArn: known(targetGroupArns, service.name),
+        after: after?.deployments ?? [],
+      },
+      { parent: this },
+    );
+    this.deployments.push(deployment);
+    return rest;
   }
 }

@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { DATABASE_APP } from "../topology/names";
 import type { Epoch, Role } from "../topology/roles";
+import { inBatches } from "./batches";
 import { checksum } from "./checksum";
 import { DATABASE_PORT, SERVICE_PORT } from "./network";
 import { Tier } from "./tier";
@@ -44,6 +45,8 @@ export class Workloads extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   /** Tiers in recovery order. */
   readonly tiers: Tier[];
+  /** Resolves when every service is made, if not ready. */
+  readonly complete: Promise<void>;
 
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("changeover:site:Workloads", name, {}, opts);
@@ -97,23 +100,18 @@ export class Workloads extends pulumi.ComponentResource {
       secretChecksum: checksum(secrets),
     };
     this.tiers = [];
-    for (const plan of args.tiers) {
+    for (const { tier } of args.tiers) {
       const after = this.tiers.at(-1);
       this.tiers.push(
         new Tier(
-          `${name}-tier-${plan.tier}`,
-          {
-            plan,
-            namespace,
-            partOf: args.namespace,
-            around,
-            targetGroupArns: args.targetGroupArns,
-            ...(after && { after }),
-          },
+          `${name}-tier-${tier}`,
+          { tier, namespace, partOf: args.namespace, around, targetGroupArns: args.targetGroupArns, ...(after && { after }) },
           parent,
         ),
       );
     }
+    const services = args.tiers.flatMap((plan, i) => plan.services.map((service) => ({ tier: this.tiers[i], service })));
+    this.complete = inBatches(services, ({ tier, service }) => tier?.add(service) ?? []);
 
     this.namespace = namespace;
     this.registerOutputs({ namespace });

@@ -15,8 +15,8 @@ export interface Context {
 
 /**
  * Holds a site's update up in two places: `database`, once all that no role changes is asked for and before the first
- * thing that one does; `rest`, once the database is what the role wants. When it rejects at the first, the update fails
- * with nothing changed.
+ * thing that one does; `rest`, once the database is asked for and before all that follows it. When it rejects at the first,
+ * the update fails with nothing changed.
  */
 export type Gate = (before: "database" | "rest") => Promise<void>;
 

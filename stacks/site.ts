@@ -65,6 +65,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     },
     inRegion,
   );
+  await balancer.complete;
   const outputs = {
     site: name,
     role,
@@ -118,7 +119,6 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   );
 
   if (context.proceed) {
-    await known(database.address);
     await context.proceed("rest");
   }
 
@@ -163,6 +163,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     },
     { providers: { kubernetes: cluster } },
   );
+  await workloads.complete;
 
   new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
   new Guard(
@@ -232,9 +233,4 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
     buckets: { ...ownBuckets, ...storage.buckets },
   };
-}
-
-/** Waits for an output: what it belongs to has been created or changed by then. */
-function known<T>(output: pulumi.Output<T>): Promise<T> {
-  return new Promise((resolve) => output.apply(resolve));
 }
