@@ -111,8 +111,11 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
   };
 }
 
+/** Where the name server is slow, a status that says so late is better than one that says nothing leads there. */
+const LOOK_UP_MS = 3_000;
+
 async function lookUp(name: string): Promise<string[]> {
-  return addressesOf(name).catch(() => []);
+  return addressesOf(name, LOOK_UP_MS).catch(() => []);
 }
 
 async function serves({ topology }: Environment, site: SiteFacts, addresses: string[]): Promise<boolean> {

@@ -35,7 +35,7 @@ function failover({ failover: times, failoverToScriptRatio, failoverToAtOnceRati
   const withUpdate = ratioWithUpdate({ failover: times, ...figures });
   return [
     "## Failover",
-    "From the start of the process to a write through the public name that was read back from the site that took over, in its epoch. The region is lost before, and the health checks have noticed. `by hand` is `test/bench/by-hand.sh`: the runbook's `aws`, `psql` and `kubectl` in its order, with nothing in between. `all at once` is `test/bench/by-hand-at-once.sh`: the same by somebody who has trained for it, who overlaps what can be and looks at nothing before. The first two alternate, and so do the directions; no clients write meanwhile.",
+    "From the start of the process to a write through the public name that was read back from the site that took over, in its epoch. The region is lost before, and the health checks have noticed. `by hand` is `test/bench/by-hand.sh`: the runbook's `aws`, `psql` and `kubectl` in its order, with nothing in between; it verifies last, when every tier is back, as the runbook does. `all at once` is `test/bench/by-hand-at-once.sh`: the same by somebody who has trained for it, who overlaps what can be and looks at nothing before. The first two alternate, and so do the directions; no clients write meanwhile.",
     table(MEASURES, [
       row("changeover, ms", times.changeoverMs),
       row("by hand, ms", times.scriptMs),
@@ -89,7 +89,7 @@ function plan({ plan: sizes, planGrowth }: Figures): string[] {
   if (!sizes) return [];
   return [
     "## Plan",
-    "`changeover plan --to … --unreachable …` from start to end, against the lab's stacks, with a topology that has so many services. Memory is the sum of the resident sets of the command and all that it started, looked at every 50 ms; a page that two share counts twice.",
+    "`changeover plan --to … --unreachable …` from start to end, against the lab's stacks, with a topology that has so many services; those beyond the deployed seven are planned as new. Memory is the sum of the resident sets of the command and all that it started, looked at every 50 ms; a page that two share counts twice.",
     table(
       ["services", "operations", "runs", "median, ms", "min", "max", "quartiles apart", "peak memory, MiB"],
       sizes.map(({ services, operations, msValues, peakMiB }) => {
