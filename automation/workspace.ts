@@ -9,6 +9,7 @@ import {
   LocalWorkspace,
   PulumiCommand,
   Stack,
+  StackAlreadyExistsError,
   StackNotFoundError,
   type ConfigMap,
   type Deployment,
@@ -53,8 +54,8 @@ export interface UpdateOptions {
   onEngine?: (pid: number) => void;
   /** Ends the update as Ctrl-C would: the engine finishes what runs and saves its state. */
   signal?: AbortSignal;
-  /** Holds a site's update up, see `Gate`. */
-  proceed?: Gate;
+  /** Holds a site's update up. */
+  gate?: Gate;
 }
 
 /** Who holds a stack's lock. */
@@ -94,7 +95,6 @@ export class UpdateFailed extends Error {
  * process, so that a changeover pays for loading them once.
  */
 export class Workspace {
-  private readonly stacks = new Map<string, Promise<Stack>>();
   /** By part: outputs as they were last seen. */
   private readonly known = new Map<string, Outputs>();
   /** By full stack name: what the program of that stack waits for. */
@@ -136,13 +136,10 @@ export class Workspace {
       pulumiCommand: command,
       ...(backendUrl !== undefined && { envVars: { PULUMI_BACKEND_URL: backendUrl } }),
     });
+    // Every call names its stack: selecting one would start the CLI once more, and change what others have selected.
+    local.selectStack = () => Promise.resolve();
     holder.workspace = new Workspace(root, environment, command, local);
     return holder.workspace;
-  }
-
-  /** Selects the stack, so that an update that follows need not. */
-  async warmUp(part: string): Promise<void> {
-    await this.attempt(part, () => this.stack(part));
   }
 
   stackName(part: string): string {
@@ -199,9 +196,11 @@ export class Workspace {
 
   /** Creates the stack where it does not exist. */
   async create(part: string): Promise<void> {
-    const stack = Stack.createOrSelect(this.stackName(part), this.local);
-    this.stacks.set(part, stack);
-    await stack;
+    try {
+      await Stack.create(this.stackName(part), this.local);
+    } catch (error) {
+      if (!(error instanceof StackAlreadyExistsError)) throw error;
+    }
   }
 
   /**
@@ -282,13 +281,16 @@ export class Workspace {
     });
   }
 
-  /** The stack's state with its secrets encrypted, which the Automation API's own export does not leave them. */
+  /**
+   * The stack's state with its secrets encrypted. The Automation API's own export decrypts them, which nobody here needs and
+   * which takes as long again: the passphrase is stretched for each of them.
+   */
   async exportState(part: string): Promise<Deployment> {
-    const text = await runCommand(this.command.command, ["stack", "export", "--stack", this.stackName(part)], {
-      cwd: this.root,
-      env: { ...this.local.envVars },
-    });
-    return JSON.parse(text) as Deployment;
+    const cli = this.command as PulumiCommand & Runner;
+    const { stdout } = await this.attempt(part, () =>
+      cli.run(["stack", "export", "--stack", this.stackName(part)], this.root, this.local.envVars),
+    );
+    return JSON.parse(stdout) as Deployment;
   }
 
   /** Puts a state in place of the stack's own; its secrets are encrypted anew. @throws Refused (locked) */
@@ -297,8 +299,7 @@ export class Workspace {
   }
 
   private async deployment(part: string): Promise<Checkpoint> {
-    const exported = await this.attempt(part, () => this.local.exportStack(this.stackName(part)));
-    return exported.deployment as Checkpoint;
+    return (await this.exportState(part)).deployment as Checkpoint;
   }
 
   /** Runs an update. @throws UpdateFailed, Refused (locked) */
@@ -310,7 +311,7 @@ export class Workspace {
       });
     };
     const events = new Collector(part, options.onResource, options.onEngine && tellEngine);
-    if (options.proceed) this.gates.set(name, options.proceed);
+    if (options.gate) this.gates.set(name, options.gate);
     setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
     try {
       await this.attempt(
@@ -374,13 +375,7 @@ export class Workspace {
   }
 
   private stack(part: string): Promise<Stack> {
-    let stack = this.stacks.get(part);
-    if (!stack) {
-      stack = Stack.select(this.stackName(part), this.local);
-      stack.catch(() => this.stacks.delete(part));
-      this.stacks.set(part, stack);
-    }
-    return stack;
+    return Stack.select(this.stackName(part), this.local);
   }
 
   private async attempt<T>(part: string, run: () => Promise<T>, events?: Collector): Promise<T> {
@@ -425,6 +420,11 @@ export class Workspace {
     }
     return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
   }
+}
+
+/** How the Automation API itself calls the CLI, with its errors in their classes; the package's types leave it out. */
+interface Runner {
+  run(args: string[], cwd: string, env: Record<string, string>): Promise<{ stdout: string }>;
 }
 
 /** By then the engine has been started, and until it asks for the program that can be loaded. */

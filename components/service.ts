@@ -21,16 +21,15 @@ export interface ServiceArgs {
 /** One service at one site: its pods, their name inside the cluster, their bounds, and their way to the load balancer. */
 export class Service extends pulumi.ComponentResource {
   readonly deployment: kubernetes.apps.v1.Deployment;
-  /** All else of it: what does not wait for pods. */
-  readonly around: pulumi.Resource[];
 
-  constructor(name: string, args: ServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    private readonly name: string,
+    private readonly args: ServiceArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("changeover:site:Service", name, {}, opts);
-    const { plan, namespace, tier } = args;
-    const parent = { parent: this };
-    const selector = { "app.kubernetes.io/name": plan.name };
-    const labels = { ...selector, "app.kubernetes.io/part-of": args.partOf, "changeover/tier": String(tier) };
-    const metadata = { name: plan.name, namespace, labels };
+    const { plan } = args;
+    const { metadata, selector } = this;
 
     this.deployment = new kubernetes.apps.v1.Deployment(
       `${name}-deployment`,
@@ -46,11 +45,19 @@ export class Service extends pulumi.ComponentResource {
           selector: { matchLabels: selector },
           // All new pods at once beside the old ones: half the time of a roll in steps, and never fewer that serve.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "100%", maxUnavailable: 0 } },
-          template: podTemplate(plan, labels, selector, args.around),
+          template: podTemplate(plan, metadata.labels, selector, args.around),
         },
       },
       { parent: this, dependsOn: args.after },
     );
+    this.registerOutputs();
+  }
+
+  /** Makes all else of it, which no pod waits for. */
+  surround(): pulumi.Resource[] {
+    const { name, metadata, selector } = this;
+    const { plan, targetGroupArn } = this.args;
+    const parent = { parent: this };
     const service = new kubernetes.core.v1.Service(
       `${name}-service`,
       {
@@ -84,11 +91,23 @@ export class Service extends pulumi.ComponentResource {
         apiVersion: "elbv2.k8s.aws/v1beta1",
         kind: "TargetGroupBinding",
         metadata,
-        spec: { serviceRef: { name: service.metadata.name, port: 80 }, targetGroupARN: args.targetGroupArn, targetType: "ip" },
+        spec: { serviceRef: { name: service.metadata.name, port: 80 }, targetGroupARN: targetGroupArn, targetType: "ip" },
       },
       parent,
     );
-    this.around = [service, budget, autoscaler, targets];
-    this.registerOutputs();
+    return [service, budget, autoscaler, targets];
+  }
+
+  private get selector() {
+    return { "app.kubernetes.io/name": this.args.plan.name };
+  }
+
+  private get metadata() {
+    const { plan, namespace, partOf, tier } = this.args;
+    return {
+      name: plan.name,
+      namespace,
+      labels: { ...this.selector, "app.kubernetes.io/part-of": partOf, "changeover/tier": String(tier) },
+    };
   }
 }

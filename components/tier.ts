@@ -31,10 +31,10 @@ export class Tier extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  /** Makes one of its services; the tier above must have all of its own by then. @returns what of it does not wait for pods */
-  add(service: ServicePlan): pulumi.Resource[] {
+  /** Makes one of its services; the tier above must have all of its own by then. */
+  add(service: ServicePlan): Service {
     const { tier, namespace, partOf, around, targetGroupArns, after } = this.args;
-    const { deployment, around: rest } = new Service(
+    const made = new Service(
       `${this.prefix}-${service.name}`,
       {
         plan: service,
@@ -47,7 +47,7 @@ export class Tier extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.deployments.push(deployment);
-    return rest;
+    this.deployments.push(made.deployment);
+    return made;
   }
 }

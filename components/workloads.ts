@@ -6,7 +6,8 @@ import { inBatches } from "./batches";
 import { checksum } from "./checksum";
 import { DATABASE_PORT, SERVICE_PORT } from "./network";
 import { Tier } from "./tier";
-import type { TierPlan } from "./workload-plan";
+import type { Service } from "./service";
+import type { ServicePlan, TierPlan } from "./workload-plan";
 
 /** Where the services find their database. */
 export interface DatabaseAccess {
@@ -35,6 +36,8 @@ export interface WorkloadsArgs {
   cidr: string;
   /** ARN of each service's target group, by service. */
   targetGroupArns: Record<string, pulumi.Output<string>>;
+  /** What is asked for after this is all but the pods of the first tier. @default nothing waits */
+  podsFirst?: Promise<void>;
 }
 
 /**
@@ -100,22 +103,41 @@ export class Workloads extends pulumi.ComponentResource {
       secretChecksum: checksum(secrets),
     };
     this.tiers = [];
-    for (const { tier } of args.tiers) {
+    const planned: Planned[] = [];
+    for (const { tier, services } of args.tiers) {
       const after = this.tiers.at(-1);
-      this.tiers.push(
-        new Tier(
-          `${name}-tier-${tier}`,
-          { tier, namespace, partOf: args.namespace, around, targetGroupArns: args.targetGroupArns, ...(after && { after }) },
-          parent,
-        ),
+      const made = new Tier(
+        `${name}-tier-${tier}`,
+        { tier, namespace, partOf: args.namespace, around, targetGroupArns: args.targetGroupArns, ...(after && { after }) },
+        parent,
       );
+      this.tiers.push(made);
+      planned.push(...services.map((plan) => ({ plan, tier: made })));
     }
-    const services = args.tiers.flatMap((plan, i) => plan.services.map((service) => ({ tier: this.tiers[i], service })));
-    this.complete = inBatches(services, ({ tier, service }) => tier?.add(service) ?? []);
+    this.complete = makeServices(planned, args.podsFirst);
 
     this.namespace = namespace;
     this.registerOutputs({ namespace });
   }
+}
+
+interface Planned {
+  plan: ServicePlan;
+  tier: Tier;
+}
+
+async function makeServices(planned: Planned[], podsFirst: Promise<void> | undefined): Promise<void> {
+  const made = new Map<ServicePlan, Service>();
+  const make = ({ tier, plan }: Planned): Service => {
+    const service = made.get(plan) ?? tier.add(plan);
+    made.set(plan, service);
+    return service;
+  };
+  if (podsFirst) {
+    for (const each of planned) if (each.tier === planned[0]?.tier) make(each);
+    await podsFirst;
+  }
+  await inBatches(planned, (each) => make(each).surround());
 }
 
 /** In from the load balancer, out to the database and to DNS. */

@@ -10,15 +10,25 @@ export interface Context {
   environment: string;
   names: Names;
   /** @default none: the update goes through */
-  proceed?: Gate;
+  gate?: Gate;
 }
 
 /**
- * Holds a site's update up in two places: `database`, once all that no role changes is asked for and before the first
- * thing that one does; `rest`, once the database is asked for and before all that follows it. When it rejects at the first,
- * the update fails with nothing changed.
+ * Where a site's update may be held up: before the `database`, the first thing that a role changes; before the `workloads`,
+ * which follow it; and before the `rest`. When the first is refused, the update fails with nothing changed.
  */
-export type Gate = (before: "database" | "rest") => Promise<void>;
+export type Stage = "database" | "workloads" | "rest";
+
+/** Holds a site's update up. */
+export interface Gate {
+  /**
+   * What no role changes and the database does without comes with the `rest`: in an unplanned move the least goes before
+   * the promotion. Otherwise it comes before all, so that nothing of it is left to do while writes are paused.
+   */
+  databaseFirst: boolean;
+  /** Resolves when the update may go on. */
+  before(stage: Stage): Promise<void>;
+}
 
 /**
  * The AWS provider of a stack; everything that it makes is tagged with whose it is. Endpoints and credentials come from

@@ -20,10 +20,10 @@ if (!process.env["CHANGEOVER_DEBUG"]) Error.stackTraceLimit = 1;
 /**
  * The one program of every stack: `pulumi up` runs it, and so does the driver, inline. Which stack it is, its name says.
  * @param root folder of the topology files. @default the project's
- * @param proceed gate of a site's update, see {@link Context}; other stacks have none
+ * @param gate of a site's update; other stacks have none
  * @throws BadInput for a stack name, a topology or a config that is wrong
  */
-export async function program(root: string = ROOT, proceed?: Gate): Promise<Outputs> {
+export async function program(root: string = ROOT, gate?: Gate): Promise<Outputs> {
   const stack = parseStackName(pulumi.getStack());
   const topology = loadTopology(topologyFile(root, stack?.environment));
   const part = stack?.part ?? "";
@@ -37,7 +37,7 @@ export async function program(root: string = ROOT, proceed?: Gate): Promise<Outp
     ]);
   }
   const { environment } = stack;
-  const context: Context = { topology, environment, names: namesFor(topology, environment), ...(proceed && { proceed }) };
+  const context: Context = { topology, environment, names: namesFor(topology, environment), ...(gate && { gate }) };
   if (part === "edge") return edge(context);
   if (part === "data") return data(context);
   return site(context, part);

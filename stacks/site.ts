@@ -9,6 +9,7 @@ import { Database, type Generation } from "../components/database";
 import { Guard } from "../components/guard";
 import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
+import { known } from "../components/known";
 import { Network } from "../components/network";
 import { Storage } from "../components/storage";
 import { SwitchBucket } from "../components/switch-bucket";
@@ -48,41 +49,53 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const others = Object.keys(topology.sites).filter((other) => other !== name);
   const otherWarmSites = others.filter((other) => topology.sites[other]?.standby === "warm");
   const guards = otherWarmSites.map((other) => all.site(other).guardRoleArn);
-  const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
-  const { bucket: controlBucket } = new ControlBucket("control", { names, keyArn }, inRegion);
 
   const tiers = warm ? planWorkloads(topology, role, warm.capacity) : [];
-  const balancer = new Balancer(
-    "balancer",
-    {
-      names,
-      vpcId: network.vpcId,
-      subnetIds: network.publicSubnetIds,
-      securityGroupId: network.balancerSecurityGroupId,
-      certificateArn,
-      routes: tiers.flatMap((tier) => tier.services.map((service) => ({ service: service.name, path: service.path }))),
-      healthPath,
-    },
-    inRegion,
-  );
-  await balancer.complete;
-  const outputs = {
+  const services = tiers.flatMap((tier) => tier.services);
+  /** What no role makes a difference to, and the database does without. */
+  const around = async (): Promise<{ balancer: Balancer; ownBuckets: Record<"switch" | "control", pulumi.Output<string>> }> => {
+    const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
+    const { bucket: controlBucket } = new ControlBucket("control", { names, keyArn }, inRegion);
+    const balancer = new Balancer(
+      "balancer",
+      {
+        names,
+        vpcId: network.vpcId,
+        subnetIds: network.publicSubnetIds,
+        securityGroupId: network.balancerSecurityGroupId,
+        certificateArn,
+        routes: services.map(({ name: service, path }) => ({ service, path })),
+        healthPath,
+      },
+      inRegion,
+    );
+    await balancer.complete;
+    return { balancer, ownBuckets: { switch: switchBucket, control: controlBucket } };
+  };
+  const outputs = ({ balancer: { arn, dnsName, zoneId } }: Awaited<ReturnType<typeof around>>) => ({
     site: name,
     role,
     activeSite: activation.activeSite,
     epoch: activation.epoch,
     region: definition.region,
-    loadBalancer: { arn: balancer.arn, dnsName: balancer.dnsName, zoneId: balancer.zoneId },
-  };
-  const ownBuckets = { switch: switchBucket, control: controlBucket };
+    loadBalancer: { arn, dnsName, zoneId },
+  });
 
   if (!warm) {
     const backups = new Backups("backups", { names, keyArn, archiveAfterDays: topology.storage.archiveAfter / DAY }, inRegion);
-    return { ...outputs, vault: backups.vaultArn, buckets: { ...ownBuckets, [ARCHIVE]: backups.archive } };
+    const surroundings = await around();
+    return {
+      ...outputs(surroundings),
+      vault: backups.vaultArn,
+      buckets: { ...surroundings.ownBuckets, [ARCHIVE]: backups.archive },
+    };
   }
 
-  // Up to here no role makes a difference.
-  await context.proceed?.("database");
+  const held = context.gate?.databaseFirst === true ? context.gate.before("rest").then(around) : around();
+  // Whoever waits for it is told.
+  held.catch(() => undefined);
+  if (context.gate?.databaseFirst !== true) await held;
+  await context.gate?.before("database");
 
   const { database: definitionOfDatabase } = topology;
   const active = role === "active";
@@ -118,22 +131,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     inRegion,
   );
 
-  if (context.proceed) {
-    await context.proceed("rest");
-  }
-
-  const storage = new Storage(
-    "storage",
-    {
-      names,
-      buckets: topology.storage.buckets,
-      otherSites: otherWarmSites.map((other) => all.site(other)),
-      keyArn,
-      account,
-      ...(active && warm.protectedBy !== undefined && { copyTo: all.site(warm.protectedBy) }),
-    },
-    inRegion,
-  );
+  await context.gate?.before("workloads");
 
   const cluster = new kubernetes.Provider("cluster", {
     kubeconfig: warm.kubeconfig,
@@ -159,13 +157,16 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       tiers,
       database: { ...databaseAccess, password: warm.appPassword },
       cidr: definition.network,
-      targetGroupArns: Object.fromEntries(Object.entries(balancer.targetGroups).map(([service, group]) => [service, group.arn])),
+      ...(context.gate?.databaseFirst === true && { podsFirst: context.gate.before("rest") }),
+      targetGroupArns: Object.fromEntries(
+        services.map((service) => [
+          service.name,
+          pulumi.output(held.then(({ balancer }) => known(balancer.targetGroups, service.name).arn)),
+        ]),
+      ),
     },
     { providers: { kubernetes: cluster } },
   );
-  await workloads.complete;
-
-  new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
   new Guard(
     "guard",
     {
@@ -189,9 +190,28 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     { providers: { kubernetes: cluster } },
   );
 
+  await workloads.complete;
+  await context.gate?.before("rest");
+  const surroundings = await held;
+  const { balancer, ownBuckets } = surroundings;
+
+  new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  const storage = new Storage(
+    "storage",
+    {
+      names,
+      buckets: topology.storage.buckets,
+      otherSites: otherWarmSites.map((other) => all.site(other)),
+      keyArn,
+      account,
+      ...(active && warm.protectedBy !== undefined && { copyTo: all.site(warm.protectedBy) }),
+    },
+    inRegion,
+  );
+
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
   const takeover = takeoverSwitchOn(role)
-    ? new TakeoverSwitch("takeover", { bucket: switchBucket, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
+    ? new TakeoverSwitch("takeover", { bucket: ownBuckets.switch, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
     : undefined;
 
   new Alarms(
@@ -222,7 +242,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     ...workloads.tiers.flatMap(({ deployments }) => deployments.map(({ urn }) => urn)),
   ]);
   return {
-    ...outputs,
+    ...outputs(surroundings),
     role: done.apply(() => role),
     activeSite: done.apply(() => activation.activeSite),
     epoch: done.apply(() => activation.epoch),

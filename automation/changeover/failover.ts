@@ -56,12 +56,7 @@ export async function failover(
   checkSites(env, request);
   if (incident.begun("promote")) await settleOwn(env, incident, to);
 
-  const [facts, secrets, settings] = await Promise.all([
-    siteFacts(env),
-    workspace.secrets(to),
-    workspace.settings(to),
-    workspace.warmUp(to),
-  ]);
+  const [facts, secrets, settings] = await Promise.all([siteFacts(env), workspace.secrets(to), workspace.settings(to)]);
   const target = facts.find(({ site }) => site === to);
   if (!target) throw new Error(`no facts of ${to}`);
   const database = await databaseState(target, secrets);

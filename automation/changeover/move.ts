@@ -50,8 +50,8 @@ export class Takeover {
     private readonly promotedBefore: boolean,
     /** How long the target's guards may rely on the operator's word that it is the active site, in milliseconds. */
     private readonly confirmedMs = 0,
-    /** Whether what is not the database waits until that takes writes: a planned pause is shorter with nothing beside it. */
-    private readonly inTurn = true,
+    /** Whether writes are paused meanwhile. */
+    private readonly planned = true,
   ) {
     const generation = target.activation?.generation ?? 1;
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock(), `database-instance-${generation}`);
@@ -70,14 +70,13 @@ export class Takeover {
     });
     // Promoted by a run that stopped, perhaps without an answer: promoting again would be refused.
     if (this.promotedBefore) await refreshStack(this.env, this.incident, to, DATABASE);
-    this.update = new TargetUpdate(this.env, this.incident, to, this.progress);
+    this.update = new TargetUpdate(this.env, this.incident, to, this.progress, this.planned);
     await this.update.armed;
   }
 
   /** Lets the update go and waits until the database has no source. */
   async promote(): Promise<void> {
     this.armedUpdate.go();
-    if (!this.inTurn) this.armedUpdate.goOn();
     if (!this.promotedBefore) await this.reached(this.progress.promoted.reached);
   }
 
@@ -91,7 +90,7 @@ export class Takeover {
       try {
         await asAdmin(address, (client) => openWrites(client, mark));
         this.openedMs = this.incident.clock();
-        this.armedUpdate.goOn();
+        if (this.planned) this.armedUpdate.goOn();
         this.verifying = this.verification();
         this.verifying.catch(() => undefined);
         return { attempts };

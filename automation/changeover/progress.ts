@@ -23,7 +23,11 @@ class Moment {
 
 /** Follows the update that makes a site active: when its database was promoted, each tier ready, the switch on. */
 export class TargetProgress {
+  /** Its promotion has begun. */
+  readonly promoting = new Moment();
   readonly promoted = new Moment();
+  /** The first service is ready. */
+  readonly serving = new Moment();
   readonly switched = new Moment();
   /** By tier, in recovery order. */
   readonly ready: Moment[];
@@ -40,6 +44,7 @@ export class TargetProgress {
   }
 
   readonly take = ({ phase, type, name }: ResourceEvent): void => {
+    if (type === DATABASE && name === this.instance) this.promoting.mark(this.clock());
     if (phase !== "end") return;
     if (type === DATABASE && name === this.instance) this.promoted.mark(this.clock());
     if (type === SWITCH) this.switched.mark(this.clock());
@@ -49,7 +54,7 @@ export class TargetProgress {
   /** The update is over: what it did not have to touch was ready before. */
   finish(): void {
     const now = this.clock();
-    for (const moment of [this.promoted, this.switched, ...this.ready]) moment.mark(now);
+    for (const moment of [this.promoting, this.promoted, this.serving, this.switched, ...this.ready]) moment.mark(now);
   }
 
   /** Tiers 0 and 1: what traffic waits for. */
@@ -67,6 +72,7 @@ export class TargetProgress {
       const service = Object.keys(tier?.services ?? {}).find((candidate) => name.endsWith(`-${candidate}-deployment`));
       if (service === undefined) return;
       services.delete(service);
+      this.serving.mark(this.clock());
       if (services.size === 0) this.ready[i]?.mark(this.clock());
     });
   }

@@ -136,7 +136,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   if (!decision) throw new Error("nothing was decided");
   const { from, to, epoch, fromEpoch } = decision;
   const [old, target] = [factsOf(from), factsOf(to)];
-  const [oldSecrets, secrets] = await Promise.all([workspace.secrets(from), workspace.secrets(to), workspace.warmUp(to)]);
+  const [oldSecrets, secrets] = await Promise.all([workspace.secrets(from), workspace.secrets(to)]);
   if (incident.begun("promote")) await settleOwn(env, incident, to);
   const reached = await databaseState(target, secrets);
   /** Whether a run that stopped had promoted the target already: then nothing before that is to be done any more. */

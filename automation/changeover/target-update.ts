@@ -1,3 +1,4 @@
+import type { Stage } from "../../stacks/context";
 import type { Environment } from "../facts";
 import type { Incident } from "./incident";
 import { updateStack } from "./locks";
@@ -17,16 +18,26 @@ export class TargetUpdate {
   private readonly word = new Word();
   private readonly restWord = new Word();
 
-  constructor(env: Environment, incident: Incident, part: string, progress: TargetProgress) {
+  /**
+   * @param planned writes are paused when the word is given: all else was looked at before, and what follows the database
+   *   waits for `goOn`. Otherwise the database comes first, the workloads begin when it does, and what nobody waits for comes
+   *   once the first service is ready.
+   */
+  constructor(env: Environment, incident: Incident, part: string, progress: TargetProgress, planned: boolean) {
     let arrived: () => void = () => undefined;
     const atGate = new Promise<void>((resolve) => (arrived = resolve));
+    const gates: Record<Stage, () => Promise<void>> = {
+      database: () => {
+        arrived();
+        return this.word.given;
+      },
+      workloads: () => (planned ? this.restWord.given : progress.promoting.reached),
+      rest: () => (planned ? this.restWord.given : progress.serving.reached),
+    };
     this.done = updateStack(env, incident, part, {
       onResource: progress.take,
       signal: this.stopping.signal,
-      proceed: (before) => {
-        arrived();
-        return before === "database" ? this.word.given : this.restWord.given;
-      },
+      gate: { databaseFirst: !planned, before: (stage) => gates[stage]() },
     });
     // What fails before anybody asks is told to whoever asks.
     this.done.catch(() => undefined);
@@ -39,7 +50,7 @@ export class TargetUpdate {
     this.word.give();
   }
 
-  /** Lets all the rest follow. */
+  /** Lets all the rest of a planned move follow. */
   goOn(): void {
     this.restWord.give();
   }

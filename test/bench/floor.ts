@@ -67,7 +67,6 @@ export async function measureFloor(lab: BenchLab): Promise<FloorTimes> {
 async function update(lab: BenchLab): Promise<number> {
   const { standby } = await lab.roles();
   const { workspace } = lab.env;
-  await workspace.warmUp(standby);
   const begun = performance.now();
   await workspace.update(standby);
   return performance.now() - begun;

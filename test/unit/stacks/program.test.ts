@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 import { main } from "../../../stacks/main";
+import type { Stage } from "../../../stacks/context";
 import { program } from "../../../stacks/program";
 import { topologyFile } from "../../../stacks/topology-file";
 import { BadInput } from "../../../topology/errors";
@@ -155,9 +156,12 @@ test("the gate: what no role changes is asked for before it, all that one does a
   const before: string[] = [];
   const withDatabase: string[] = [];
   const gated = await record(async ({ asked }) => {
-    return program(undefined, async (stage) => {
-      await settled();
-      (stage === "database" ? before : withDatabase).push(...asked());
+    return program(undefined, {
+      databaseFirst: false,
+      async before(stage) {
+        await settled();
+        if (stage !== "rest") (stage === "database" ? before : withDatabase).push(...asked());
+      },
     });
   }, options);
   expect(gated.list().toSorted()).toEqual(whole.list().toSorted());
@@ -176,11 +180,38 @@ test("the gate: what no role changes is asked for before it, all that one does a
   expect(differs.map((r) => `${r.type} ${r.name}`).filter((r) => before.includes(r))).toEqual([]);
 });
 
+test("with the database first, only what it stands on comes before it, and what no pod needs comes last", async () => {
+  const options = settings("production-secondary", { activeSite: "secondary", epoch: "2", protectedBy: "primary" });
+  const whole = await run(options);
+  const until: Partial<Record<Stage, string[]>> = {};
+  const gated = await record(async ({ asked }) => {
+    return program(undefined, {
+      databaseFirst: true,
+      async before(stage) {
+        // The rest waits longest: whatever does not depend on it has been asked for by then.
+        for (let i = 0; i < (stage === "rest" ? 20 : 1); i++) await settled();
+        until[stage] = asked();
+      },
+    });
+  }, options);
+  expect(gated.list().toSorted()).toEqual(whole.list().toSorted());
+  const besides = (before: string[] = []) => before.filter((r) => !/:(ec2|kms)\/|:vpc\/|^changeover:|^pulumi:/.test(r));
+  expect(besides(until.database)).toEqual([]);
+  expect(besides(until.workloads).every((r) => r.includes(":rds/"))).toBe(true);
+  expect(until.workloads).toContainEqual(expect.stringMatching(INSTANCE));
+  const last = whole.list().filter((r) => !until.rest?.includes(r));
+  expect(last.filter((r) => /^aws:(lb|s3|iam|cloudwatch)\//.test(r)).length).toBeGreaterThan(20);
+  expect(last.filter((r) => r.includes("apps/v1:Deployment"))).toEqual([]);
+});
+
 test("a gate that stays shut fails the update before anything that a role changes", async () => {
   let asked: string[] = [];
   const shut = record(
     (recording) => {
-      return program(undefined, () => Promise.reject(new Error("the active site could not be drained"))).finally(() => {
+      return program(undefined, {
+        databaseFirst: false,
+        before: () => Promise.reject(new Error("the active site could not be drained")),
+      }).finally(() => {
         asked = recording.asked();
       });
     },
