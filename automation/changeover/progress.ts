@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Tier } from "../../topology/schema";
 import type { ResourceEvent } from "../workspace";
 
@@ -32,6 +33,7 @@ export class TargetProgress {
   /** By tier, in recovery order. */
   readonly ready: Moment[];
   private readonly waiting: Set<string>[];
+  private lastEventAt = 0;
 
   constructor(
     private readonly tiers: Tier[],
@@ -44,12 +46,18 @@ export class TargetProgress {
   }
 
   readonly take = ({ phase, type, name }: ResourceEvent): void => {
+    this.lastEventAt = this.clock();
     if (type === DATABASE && name === this.instance) this.promoting.mark(this.clock());
     if (phase !== "end") return;
     if (type === DATABASE && name === this.instance) this.promoted.mark(this.clock());
     if (type === SWITCH) this.switched.mark(this.clock());
     if (type === DEPLOYMENT) this.deployed(name);
   };
+
+  /** Resolves when no resource has begun or ended for so long, in milliseconds. */
+  async quiet(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left = this.lastEventAt + ms - this.clock()) await sleep(left);
+  }
 
   /** The update is over: what it did not have to touch was ready before. */
   finish(): void {
