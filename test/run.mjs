@@ -9,10 +9,11 @@ import { ensureNodePackages } from "../setup/node-packages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "changeover-test-"));
-/** What is begun later than this does not end within the time that CI gives. */
-const LATEST_MS = 45 * 60_000;
+/** A round of kills that is begun later than this may not end within the time that CI gives. */
+const LATEST_MS = 72 * 60_000;
 let passed = 0;
 let failed = 0;
+let skipped = 0;
 
 try {
   await ensureNodePackages(root);
@@ -23,8 +24,8 @@ try {
   if (await setUp()) {
     await tests("integration");
     // The other faults: npm run test:crash.
-    if (performance.now() < LATEST_MS) await tests("crash", "test/integration/crash.test.ts");
-    else process.stdout.write("- crash: left out, as this machine is slow; npm run test:crash runs it\n");
+    process.env["CHANGEOVER_TEST_LATEST"] = new Date(performance.timeOrigin + LATEST_MS).toISOString();
+    await tests("crash", "test/integration/crash.test.ts");
   }
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
@@ -32,7 +33,8 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-process.stdout.write(`${passed} passed, ${failed} failed\n`);
+if (skipped > 0) process.stdout.write("skipped, as this machine is slow; npm run test:crash has the time\n");
+process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 /** Everything that the lab needs, with its progress; once it is there this takes milliseconds. */
@@ -78,6 +80,7 @@ async function tests(project, ...paths) {
     (suite) => suite.status === "failed" && suite.assertionResults.every((test) => test.status !== "failed"),
   ).length;
   passed += report.numPassedTests;
+  skipped += report.numPendingTests;
   failed += report.numFailedTests + broken;
   // An error outside of any test fails the run as well.
   if (code !== 0 && report.numFailedTests + broken === 0) failed += 1;
