@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CertificateAuthority } from "../../../lab/certificates";
 import type { LabContext } from "../../../lab/part";
+import { labParts } from "../../../lab/parts";
 import { ProcessTable } from "../../../lab/processes";
 import { world, type Endpoint, type World } from "../../../lab/world";
+import { readMade } from "../../../setup/cache";
+import { changeoverHome } from "../../../setup/home.mjs";
 
 export interface TestLab extends LabContext {
   /** What the parts logged. */
@@ -67,7 +70,12 @@ function shifted(original: World, shift: number): World {
   };
 }
 
+/** As it was set up; a test of a single part runs before that with what the machine has. */
 function tool(name: string): string {
-  const path = `${process.env["HOME"] ?? ""}/.changeover/bin:/usr/lib/postgresql/15/bin:${process.env["PATH"] ?? ""}`;
-  return execFileSync("which", [name], { encoding: "utf8", env: { PATH: path } }).trim();
+  for (const part of labParts) {
+    const path = readMade(part, changeoverHome())?.tools[name];
+    if (path !== undefined) return path;
+  }
+  const PATH = `/usr/lib/postgresql/15/bin:${process.env["PATH"] ?? ""}`;
+  return execFileSync("which", [name], { encoding: "utf8", env: { PATH } }).trim();
 }
