@@ -14,6 +14,9 @@ export interface PodSurroundings {
   secretChecksum: pulumi.Input<string>;
 }
 
+/** How long a pod serves on after its end was asked for, in seconds: until the load balancer has let go of it. */
+const LINGER_S = 5;
+
 /** Template of a service's pods: unprivileged, read-only, spread over the zones, ready within a second of being able to serve. */
 export function podTemplate(
   plan: ServicePlan,
@@ -28,12 +31,13 @@ export function podTemplate(
     },
     spec: {
       ...hardenedPod(around.serviceAccount, selector),
-      terminationGracePeriodSeconds: 10,
+      terminationGracePeriodSeconds: LINGER_S + 10,
       containers: [
         {
           name: "service",
           image: plan.image,
           ...hardenedContainer(3),
+          lifecycle: { preStop: { sleep: { seconds: LINGER_S } } },
           envFrom: [{ configMapRef: { name: around.configMap } }, { secretRef: { name: around.secret } }],
           env: [{ name: "SERVICE", value: plan.name }, { name: "SERVICE_PATH", value: plan.path }, ...ADDRESS],
           resources: {

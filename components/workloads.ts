@@ -57,8 +57,11 @@ export class Workloads extends pulumi.ComponentResource {
     const parent = { parent: this };
     const labels = { "app.kubernetes.io/part-of": args.namespace };
 
-    const namespace = new kubernetes.core.v1.Namespace(`${name}-namespace`, { metadata: { name: args.namespace, labels } }, parent).metadata
-      .name;
+    const namespace = new kubernetes.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: args.namespace, labels: { ...labels, ...READY_IS_SERVED } } },
+      parent,
+    ).metadata.name;
     const metadata = (object: string) => ({ name: object, namespace, labels });
 
     const environment = {
@@ -120,6 +123,12 @@ export class Workloads extends pulumi.ComponentResource {
     this.registerOutputs({ namespace });
   }
 }
+
+/**
+ * A pod is ready once the load balancer has it as healthy, so a rollout takes no pod away before its successor is served
+ * (AWS Load Balancer Controller, pod readiness gate). Pods that no target group is bound to are ready as ever.
+ */
+const READY_IS_SERVED = { "elbv2.k8s.aws/pod-readiness-gate-inject": "enabled" };
 
 interface Planned {
   plan: ServicePlan;

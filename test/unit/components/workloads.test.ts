@@ -159,8 +159,16 @@ test("pods are unprivileged, limited, probed each second, and roll without ever 
       capabilities: { drop: ["ALL"] },
     });
     expect(container.readinessProbe).toMatchObject({ httpGet: { path: "/ready" }, periodSeconds: 1 });
+    // A rollout ends no pod before its successor is served, and the load balancer has time to let go of it.
+    expect(container.lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
+    expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(5);
     expect(container.resources).toEqual({ requests: { cpu: "250m", memory: "256Mi" }, limits: { cpu: "500m", memory: "256Mi" } });
   }
+});
+
+test("the load balancer has a say in whether a pod is ready", async () => {
+  const { metadata } = (await workloads("active")).get("kubernetes:core/v1:Namespace", "workloads-namespace").inputs;
+  expect(metadata.labels).toMatchObject({ "elbv2.k8s.aws/pod-readiness-gate-inject": "enabled" });
 });
 
 test("each service is bound to its own target group", async () => {
