@@ -1,4 +1,4 @@
-import { Pool, type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
+import { Pool, type PoolClient, type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
 
 export interface DatabaseOptions {
   host: string;
@@ -42,9 +42,13 @@ const CREATE_TABLE = `
     written_at timestamptz not null default now()
   )`;
 
+/** After a refused login nobody tries again for so long: the answer would be the same, and a login costs both sides a handshake. */
+const LOGIN_AGAIN_MS = 250;
+
 /** The service's database: few connections, and no wait longer than two seconds on any of them. */
 export class Database {
   private readonly pool: Pool;
+  private refused: { error: Error; until: number } | undefined;
 
   /** @param onFault an idle connection broke; the pool makes a new one when it needs it */
   constructor(options: DatabaseOptions, onFault: (error: Error) => void) {
@@ -59,7 +63,7 @@ export class Database {
       // With no authority given, an empty list keeps Node from loading its own, which nothing would be checked against.
       // `host` is what the certificate is checked for: pg names it to TLS only when it is no IP address.
       ssl: ca === "" ? { ca: [], rejectUnauthorized: false } : { ca, host, minVersion: "TLSv1.3" },
-      max: 4,
+      max: 2,
       connectionTimeoutMillis: 2_000,
       query_timeout: 2_000,
       statement_timeout: 2_000,
@@ -138,7 +142,7 @@ export class Database {
    * connection for each refusal, a standby under load would do little but make them.
    */
   private async query<R extends QueryResultRow>(query: string | QueryConfig): Promise<QueryResult<R>> {
-    const client = await this.pool.connect();
+    const client = await this.logIn();
     try {
       const result = await client.query<R>(query);
       client.release();
@@ -146,6 +150,16 @@ export class Database {
     } catch (error) {
       const state = sqlState(error);
       client.release(state === undefined || state.startsWith(NOT_SERVING));
+      throw error;
+    }
+  }
+
+  private async logIn(): Promise<PoolClient> {
+    if (this.refused && performance.now() < this.refused.until) throw this.refused.error;
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      if (sqlState(error) !== undefined) this.refused = { error: error as Error, until: performance.now() + LOGIN_AGAIN_MS };
       throw error;
     }
   }
