@@ -16,7 +16,7 @@ export async function inBatches<T>(items: readonly T[], make: (item: T, index: n
 }
 
 /** A resource has its URN once the engine has carried it out, in a preview once it is planned. */
-function there(resource: pulumi.Resource): Promise<unknown> {
+export function there(resource: pulumi.Resource): Promise<unknown> {
   return new Promise((resolve) => {
     resource.urn.apply(resolve);
   });

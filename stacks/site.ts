@@ -9,6 +9,7 @@ import { Database, type Generation } from "../components/database";
 import { Guard } from "../components/guard";
 import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
+import { there } from "../components/batches";
 import { known } from "../components/known";
 import { Network } from "../components/network";
 import { Storage } from "../components/storage";
@@ -41,8 +42,11 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const names = all.site(name);
   const { account } = topology;
   const { healthPath } = topology.traffic;
+  const databaseFirst = context.gate?.databaseFirst === true;
   const aws = regionProvider(context, definition.region, name);
-  const inRegion: pulumi.ComponentResourceOptions = { providers: { aws } };
+  const made: pulumi.Resource[] = [];
+  const note: pulumi.ResourceTransformation = ({ resource }) => void made.push(resource);
+  const inRegion: pulumi.ComponentResourceOptions = { providers: { aws }, transformations: [note] };
 
   const network = new Network("network", { names, cidr: definition.network }, inRegion);
   const { keyArn } = new Keys("keys", { names, account }, inRegion);
@@ -91,10 +95,14 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     };
   }
 
-  const held = context.gate?.databaseFirst === true ? context.gate.before("rest").then(around) : around();
+  const held = context.gate && databaseFirst ? context.gate.before("rest").then(around) : around();
   // Whoever waits for it is told.
   held.catch(() => undefined);
-  if (context.gate?.databaseFirst !== true) await held;
+  if (!databaseFirst) {
+    await held;
+    // Whoever stands at the gate may count on it that the engine has nothing left to do from before.
+    if (context.gate) await Promise.all(made.map(there));
+  }
   await context.gate?.before("database");
 
   const { database: definitionOfDatabase } = topology;
@@ -157,7 +165,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       tiers,
       database: { ...databaseAccess, password: warm.appPassword },
       cidr: definition.network,
-      ...(context.gate?.databaseFirst === true && { podsFirst: context.gate.before("rest") }),
+      ...(context.gate && databaseFirst && { podsFirst: context.gate.before("rest") }),
       targetGroupArns: Object.fromEntries(
         services.map((service) => [
           service.name,

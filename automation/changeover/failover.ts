@@ -7,9 +7,10 @@ import { waitForReplay } from "../probes/database";
 import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
 import { settleOwn } from "./locks";
-import { Takeover, decisionOf, turnOn, type Decision } from "./move";
+import { Takeover, decisionOf, type Decision } from "./move";
 import type { MoveReport } from "./report";
 import { databaseOf, markedBy, warmSitesBut } from "./sites";
+import { turnOn } from "./takeover-switch";
 
 export interface FailoverRequest {
   to: SiteName;

@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWrites, readWrites } from "../../guard/writes";
-import { TAKEOVER_KEY, takeoverContent, type Names } from "../../topology/names";
-import type { Activation } from "../../topology/roles";
-import type { SiteName, Topology } from "../../topology/schema";
+import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
-import { Objects } from "../objects";
+import { waitForReplay, type Replayed } from "../probes/database";
 import { verifyWrite, type Verified } from "../probes/service";
 import type { Incident } from "./incident";
 import { refreshStack, updateStack } from "./locks";
 import { TargetProgress } from "./progress";
 import type { MoveReport } from "./report";
 import { asAdmin, databaseOf, markedBy, subjectOf, verifyPath } from "./sites";
+import { TargetDatabase } from "./target-database";
 import { TargetUpdate } from "./target-update";
 
 const DATABASE = "aws:rds/instance:Instance";
@@ -36,6 +35,7 @@ export const decisionOf = (incident: Incident): Decision | undefined => incident
 /** The part that every move of the active site has: the target takes over. */
 export class Takeover {
   private readonly progress: TargetProgress;
+  private readonly database: TargetDatabase;
   private update: TargetUpdate | undefined;
   private verifying: Promise<Verified & { atMs: number }> | undefined;
   private readonly stopping = new AbortController();
@@ -45,14 +45,15 @@ export class Takeover {
     private readonly env: Environment,
     private readonly incident: Incident,
     readonly decision: Decision,
-    private readonly target: SiteFacts,
-    private readonly secrets: Record<string, string>,
+    target: SiteFacts,
+    secrets: Record<string, string>,
     private readonly promotedBefore: boolean,
     /** How long the target's guards may rely on the operator's word that it is the active site, in milliseconds. */
     private readonly confirmedMs = 0,
     /** Whether writes are paused meanwhile. */
     private readonly planned = true,
   ) {
+    this.database = new TargetDatabase(databaseOf(target, secrets));
     const generation = target.activation?.generation ?? 1;
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock(), `database-instance-${generation}`);
   }
@@ -74,27 +75,44 @@ export class Takeover {
     await this.update.armed;
   }
 
+  /** Connects to the target's database, so that nothing of what follows waits for it. @throws where it does not answer */
+  async connect(): Promise<void> {
+    await this.database.connect();
+  }
+
+  /** Waits until the target has all up to this position of the log. @throws as `waitForReplay` */
+  async drain(lsn: string, timeoutMs: number): Promise<Replayed> {
+    return waitForReplay(await this.database.connect(), lsn, { timeoutMs, everyMs: 5 });
+  }
+
   /** Lets the update go and waits until the database has no source. */
   async promote(): Promise<void> {
     this.armedUpdate.go();
-    if (!this.promotedBefore) await this.reached(this.progress.promoted.reached);
+    if (this.promotedBefore) return;
+    const over = new AbortController();
+    try {
+      await this.reached(this.database.outOfRecovery(AbortSignal.any([this.stopping.signal, over.signal])));
+    } finally {
+      over.abort();
+    }
   }
 
   /** Opens the target's database for the services, in the new epoch; verification begins. */
   async open(): Promise<Record<string, unknown>> {
     const { to, epoch } = this.decision;
-    const address = databaseOf(this.target, this.secrets);
     const mark = { ...subjectOf(this.env), site: to, epoch, by: markedBy(this.incident), leaseMs: GRACE_MS };
     const until = performance.now() + OPEN_MS;
     for (let attempts = 1; ; attempts++) {
       try {
-        await asAdmin(address, (client) => openWrites(client, mark));
+        await openWrites(await this.database.connect(), mark);
+        this.database.close();
         this.openedMs = this.incident.clock();
         if (this.planned) this.armedUpdate.goOn();
         this.verifying = this.verification();
         this.verifying.catch(() => undefined);
         return { attempts };
       } catch (error) {
+        this.database.close();
         if (this.stopping.signal.aborted || performance.now() > until) throw error;
         await sleep(50);
       }
@@ -143,6 +161,7 @@ export class Takeover {
   /** Ends what is under way. An update at the gate fails with nothing changed; one past it ends as after Ctrl-C. */
   async abandon(reason: string): Promise<void> {
     this.stopping.abort();
+    this.database.close();
     await this.update?.abandon(reason);
   }
 
@@ -201,33 +220,6 @@ export class Takeover {
     await this.armedUpdate.done;
     return new Promise<never>(() => undefined);
   }
-}
-
-/**
- * Turns a site's takeover switch on, by the data plane alone. Its stack's update finds it as it would have made it.
- * @returns AWS's id of the request
- */
-export async function turnOn({ topology, names }: Environment, activation: Activation): Promise<string> {
-  const { bucket, objects } = switchOf(topology, names, activation.activeSite);
-  try {
-    return (await objects.put(bucket, TAKEOVER_KEY, takeoverContent(activation))) ?? "";
-  } finally {
-    objects.close();
-  }
-}
-
-/** The same, off. */
-export async function turnOff({ topology, names }: Environment, site: SiteName): Promise<string> {
-  const { bucket, objects } = switchOf(topology, names, site);
-  try {
-    return (await objects.remove(bucket, TAKEOVER_KEY)) ?? "";
-  } finally {
-    objects.close();
-  }
-}
-
-function switchOf(topology: Topology, names: Names, site: SiteName): { bucket: string; objects: Objects } {
-  return { bucket: names.site(site).switchBucket, objects: new Objects(topology.sites[site]?.region ?? "") };
 }
 
 /**

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Tier } from "../../topology/schema";
 import type { ResourceEvent } from "../workspace";
 
@@ -22,18 +21,16 @@ class Moment {
   }
 }
 
-/** Follows the update that makes a site active: when its database was promoted, each tier ready, the switch on. */
+/** Follows the update that makes a site active: when its promotion began, each tier was ready, the switch on. */
 export class TargetProgress {
   /** Its promotion has begun. */
   readonly promoting = new Moment();
-  readonly promoted = new Moment();
   /** The first service is ready. */
   readonly serving = new Moment();
   readonly switched = new Moment();
   /** By tier, in recovery order. */
   readonly ready: Moment[];
   private readonly waiting: Set<string>[];
-  private lastEventAt = 0;
 
   constructor(
     private readonly tiers: Tier[],
@@ -46,23 +43,16 @@ export class TargetProgress {
   }
 
   readonly take = ({ phase, type, name }: ResourceEvent): void => {
-    this.lastEventAt = this.clock();
     if (type === DATABASE && name === this.instance) this.promoting.mark(this.clock());
     if (phase !== "end") return;
-    if (type === DATABASE && name === this.instance) this.promoted.mark(this.clock());
     if (type === SWITCH) this.switched.mark(this.clock());
     if (type === DEPLOYMENT) this.deployed(name);
   };
 
-  /** Resolves when no resource has begun or ended for so long, in milliseconds. */
-  async quiet(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left = this.lastEventAt + ms - this.clock()) await sleep(left);
-  }
-
   /** The update is over: what it did not have to touch was ready before. */
   finish(): void {
     const now = this.clock();
-    for (const moment of [this.promoting, this.promoted, this.serving, this.switched, ...this.ready]) moment.mark(now);
+    for (const moment of [this.promoting, this.serving, this.switched, ...this.ready]) moment.mark(now);
   }
 
   /** Tiers 0 and 1: what traffic waits for. */

@@ -3,7 +3,6 @@ import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
 import { siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
-
 import { JournalCopies } from "./copies";
 import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
@@ -11,12 +10,12 @@ import { GivenUp } from "./given-up";
 import { Incident, thisDriver, type Opening } from "./incident";
 import { journalFile, newIncidentId, openIncident, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
-import { decisionOf, reopenWrites, turnOff, turnOn } from "./move";
+import { decisionOf, reopenWrites } from "./move";
 import type { MoveReport, ReprotectReport } from "./report";
 import { reprotect, type ReprotectRequest } from "./reprotect";
-
 import { giveUp, switchover, type SwitchoverRequest } from "./switchover";
 import { STATES, retreatFrom, type Kind } from "./table";
+import { turnOff, turnOn } from "./takeover-switch";
 
 /** What each kind is asked. */
 export interface Requests {

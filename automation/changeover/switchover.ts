@@ -9,7 +9,7 @@ import { Refused, Stopped } from "../errors";
 import { objectionTo } from "../guards";
 import { databaseState, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
-import { waitForReplay, type DatabaseState } from "../probes/database";
+import { adminClient, hangUp, type DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
 import { fenceSite } from "./fence";
 import { pick, type Confirm } from "./failover";
@@ -17,11 +17,12 @@ import { GivenUp } from "./given-up";
 import { retire } from "./retire";
 import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
-import { Takeover, decisionOf, reopenWrites, turnOff, turnOn, type Decision } from "./move";
+import { Takeover, decisionOf, reopenWrites, type Decision } from "./move";
 import { switchoverGuards } from "./planned-guards";
 import type { MoveReport } from "./report";
-import { asAdmin, databaseOf, markedBy, servicesOf, subjectOf } from "./sites";
+import { databaseOf, markedBy, servicesOf, subjectOf } from "./sites";
 import { retreatFrom } from "./table";
+import { TakeoverSwitch, turnOff, turnOn } from "./takeover-switch";
 
 export interface SwitchoverRequest {
   to: SiteName;
@@ -160,6 +161,8 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   }
 
   const takeover = new Takeover(env, incident, decision, target, secrets, promoted);
+  const [switchTo, switchFrom] = [new TakeoverSwitch(env, to), new TakeoverSwitch(env, from)];
+  const oldAdmin = adminClient(databaseOf(old, oldSecrets));
   let interrupted = false;
   const interrupt = (): void => {
     interrupted = true;
@@ -186,22 +189,24 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
         await takeover.arm();
         heed();
         await window(request.window, incident);
+        // What is connected before the pause is not waited for in it.
+        await Promise.all([oldAdmin.connect(), takeover.connect(), switchTo.warmUp(), switchFrom.warmUp()]);
         return undefined;
       });
       heed();
       decidedMs = incident.clock();
       pause.from = Date.now();
       await incident.step("pause", `Pause writes at ${from}`, async () => {
-        const { lsn, ended } = await asAdmin(databaseOf(old, oldSecrets), hold);
+        const { lsn, ended } = await hold(oldAdmin);
         pausedLsn = lsn;
         return { lsn, sessionsEnded: ended };
       });
       await incident.step("steer", "Turn traffic to it", async () => ({
-        requestIds: await Promise.all([turnOn(env, { activeSite: to, epoch }), turnOff(env, from)]),
+        requestIds: await Promise.all([switchTo.on(epoch), switchFrom.off()]),
       }));
       await incident.step("drain", "Wait until it has everything", async () => {
         const left = Math.max(100, request.maxPauseMs - (Date.now() - pause.from));
-        return { ...(await waitForReplay(databaseOf(target, secrets), pausedLsn ?? "", { timeoutMs: left, everyMs: 5 })) };
+        return { ...(await takeover.drain(pausedLsn ?? "", left)) };
       });
       heed();
     }
@@ -246,6 +251,8 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   } finally {
     process.removeListener("SIGINT", interrupt);
     process.removeListener("SIGTERM", interrupt);
+    hangUp(oldAdmin);
+    for (const each of [switchTo, switchFrom]) each.close();
   }
 
   /** Pauses writes; where the old site's guard has seen the target's switch already, they are fenced, and stay so. */

@@ -10,7 +10,7 @@ import type { TargetProgress } from "./progress";
  * write holds only what must be in it.
  */
 export class TargetUpdate {
-  /** The program has come to the gate; before a planned pause, the engine is also done with all that comes before it. */
+  /** The program has come to the gate; in a planned move the engine is done with all that comes before it. */
   readonly armed: Promise<void>;
   /** @throws as `updateStack` */
   readonly done: Promise<void>;
@@ -41,7 +41,7 @@ export class TargetUpdate {
     });
     // What fails before anybody asks is told to whoever asks.
     this.done.catch(() => undefined);
-    this.armed = Promise.race([planned ? atGate.then(() => progress.quiet(QUIET_MS)) : atGate, this.done]);
+    this.armed = Promise.race([atGate, this.done]);
     this.armed.catch(() => undefined);
   }
 
@@ -63,9 +63,6 @@ export class TargetUpdate {
     await this.done.catch(() => undefined);
   }
 }
-
-/** An engine that has anything left to do before the gate tells of a resource at least as often. */
-const QUIET_MS = 500;
 
 /** Given once, or refused. */
 class Word {
