@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Stopped } from "../../automation/errors";
+import { Refused, Stopped } from "../../automation/errors";
 import type { MoveReport } from "../../automation/changeover/report";
 import { verifyPath } from "../../automation/changeover/sites";
 import { labShell } from "../../lab/up";
@@ -18,6 +18,24 @@ const NAMES: Record<Way, string> = { changeover: "changeover", script: "hand", a
  */
 export function orderOf(round: number): Way[] {
   return round % 2 === 0 ? ["changeover", "script"] : ["script", "changeover"];
+}
+
+/** What the scripts call, beside bash. */
+const TOOLS = ["aws", "curl", "dig", "kubectl", "psql"];
+
+/** @throws Refused where a failover by hand would end midway for want of a program */
+export async function checkTools(lab: BenchLab): Promise<void> {
+  const { stdout } = await runProgram(
+    "bash",
+    ["-c", 'for tool; do command -v "$tool" >/dev/null || echo "$tool"; done', "tools", ...TOOLS],
+    lab.options(),
+  );
+  const missing = stdout.split("\n").filter(Boolean);
+  if (missing.length > 0)
+    throw new Refused(
+      `the failover by hand needs ${missing.join(", ")}, which this machine does not have`,
+      "install it; dig is in dnsutils on Debian",
+    );
 }
 
 /**

@@ -9,7 +9,7 @@ import { runningLab } from "../../lab/control";
 import { labDown } from "../../lab/down";
 import { ROOT, labFolder } from "../../lab/folder";
 import { labUp } from "../../lab/up";
-import { failover, orderOf, type Way } from "./failover";
+import { checkTools, failover, orderOf, type Way } from "./failover";
 import { figuresOf, type Measured } from "./figures";
 import { floorOf, measureFloor, type FloorTimes } from "./floor";
 import { describeHost } from "./host";
@@ -80,6 +80,7 @@ async function measureParts(lab: BenchLab, { only, runs, switchovers: moves }: O
   const floors: FloorTimes[] = [];
   const failovers: Record<Way, number[]> = { changeover: [], script: [], atOnce: [] };
   const plans: PlanTime[] = [];
+  if (wanted("failover")) await checkTools(lab);
   await lab.step("Let the lab come to rest", () => lab.rest());
   const planning = new PlanBench(lab);
   try {
