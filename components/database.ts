@@ -30,6 +30,10 @@ export interface LiveDatabase extends Generation {
    * leaving it out where it was set promotes the instance in place.
    */
   replicaOf?: string;
+  /**
+   * A replica is promoted by somebody else meanwhile: a source that is left out changes nothing here. @default false
+   */
+  promotedElsewhere?: boolean;
 }
 
 /** A database that lost the role `active` and is kept: what it acknowledged and never sent on is only there. */
@@ -120,7 +124,8 @@ export class Database extends pulumi.ComponentResource {
       parent,
     );
 
-    const instance = ({ generation, origin, replicaOf, discard = false }: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
+    const instance = (one: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
+      const { generation, origin, replicaOf, promotedElsewhere = false, discard = false } = one;
       const identifier = names.database(generation);
       return new aws.rds.Instance(
         `${name}-instance-${generation}`,
@@ -154,7 +159,7 @@ export class Database extends pulumi.ComponentResource {
             password: origin.password,
           }),
         },
-        parent,
+        promotedElsewhere ? { ...parent, ignoreChanges: ["replicateSourceDb"] } : parent,
       );
     };
     const left = retained.map((one) => ({ generation: one.generation, discard: one.discard ?? false, instance: instance(one) }));

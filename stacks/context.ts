@@ -14,16 +14,19 @@ export interface Context {
 }
 
 /**
- * Where a site's update may be held up: before the `database`, the first thing that a role changes; before the `workloads`,
- * which follow it; and before the `rest`. When the first is refused, the update fails with nothing changed.
+ * Where a site's update may be held up: before the `database` and all else that a role changes, and before the `rest`. When
+ * the first is refused, the update fails with nothing changed.
  */
-export type Stage = "database" | "workloads" | "rest";
+export type Stage = "database" | "rest";
 
-/** Holds a site's update up. */
+/**
+ * Holds the update up that makes a site the active one. Whoever holds it promotes the database himself, so that the service
+ * does not wait for the engine and the provider; the update leaves the database as it is, and a refresh tells the state.
+ */
 export interface Gate {
   /**
    * What no role changes and the database does without comes with the `rest`: in an unplanned move the least goes before
-   * the promotion. Otherwise it comes before all, so that nothing of it is left to do while writes are paused.
+   * the first pod. Otherwise it comes before all, so that nothing of it is left to do while writes are paused.
    */
   databaseFirst: boolean;
   /** Resolves when the update may go on. */

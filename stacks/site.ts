@@ -125,6 +125,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
         live: {
           ...generation(warm.generation),
           ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
+          promotedElsewhere: context.gate !== undefined,
         },
       }),
       retained: warm.retained.map((left) => ({ ...generation(left), discard: warm.discard && left < warm.generation })),
@@ -138,8 +139,6 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     },
     inRegion,
   );
-
-  await context.gate?.before("workloads");
 
   const cluster = new kubernetes.Provider("cluster", {
     kubeconfig: warm.kubeconfig,

@@ -108,15 +108,7 @@ export async function failover(
       return { fenced, note: fenced.known ? fenced.by : `not known to be fenced; accepted: ${fenced.reason}` };
     });
     const fencedMs = incident.clock();
-    await incident.step(
-      "promote",
-      "Promote the database",
-      async () => {
-        await takeover.promote();
-        return undefined;
-      },
-      span(topology.phases.failover),
-    );
+    await incident.step("promote", "Promote the database", () => takeover.promote(), span(topology.phases.failover));
     await incident.step("open", "Open it for writes", () => takeover.open());
     await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);
     await incident.step("traffic", "Turn the takeover switch on", async () => {

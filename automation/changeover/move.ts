@@ -13,6 +13,7 @@ import { TargetDatabase } from "./target-database";
 import { TargetUpdate } from "./target-update";
 
 const DATABASE = "aws:rds/instance:Instance";
+const DAY = 86_400_000;
 
 /** Until the guards of the new epoch have started, the driver's own lease lets the services log in. */
 const GRACE_MS = 120_000;
@@ -53,9 +54,12 @@ export class Takeover {
     /** Whether writes are paused meanwhile. */
     private readonly planned = true,
   ) {
-    this.database = new TargetDatabase(databaseOf(target, secrets));
-    const generation = target.activation?.generation ?? 1;
-    this.progress = new TargetProgress(env.topology.tiers, () => incident.clock(), `database-instance-${generation}`);
+    this.database = new TargetDatabase(databaseOf(target, secrets), {
+      region: env.topology.sites[decision.to]?.region ?? "",
+      identifier: target.database?.identifier ?? "",
+      backupRetentionDays: env.topology.database.backupRetention / DAY,
+    });
+    this.progress = new TargetProgress(env.topology.tiers, () => incident.clock());
   }
 
   /** Writes the target's config and starts its update, which waits at the gate. @throws what keeps it from getting there */
@@ -69,10 +73,9 @@ export class Takeover {
       protectedBy: undefined,
       confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
     });
-    // Promoted by a run that stopped, perhaps without an answer: promoting again would be refused.
-    if (this.promotedBefore) await refreshStack(this.env, this.incident, to, DATABASE);
+    const ready = this.promotedBefore ? undefined : this.database.warmUp();
     this.update = new TargetUpdate(this.env, this.incident, to, this.progress, this.planned);
-    await this.update.armed;
+    await Promise.all([this.update.armed, ready]);
   }
 
   /** Connects to the target's database, so that nothing of what follows waits for it. @throws where it does not answer */
@@ -85,16 +88,14 @@ export class Takeover {
     return waitForReplay(await this.database.connect(), lsn, { timeoutMs, everyMs: 5 });
   }
 
-  /** Lets the update go and waits until the database has no source. */
-  async promote(): Promise<void> {
-    this.armedUpdate.go();
-    if (this.promotedBefore) return;
-    const over = new AbortController();
-    try {
-      await this.reached(this.database.outOfRecovery(AbortSignal.any([this.stopping.signal, over.signal])));
-    } finally {
-      over.abort();
-    }
+  /**
+   * Promotes the database, by RDS itself: the engine comes to it late, and hears late that it is done. Beside it the pods of
+   * an unplanned move start. @returns what the journal is to know @throws what RDS says; what stops the update
+   */
+  async promote(): Promise<Record<string, unknown>> {
+    if (!this.planned) this.armedUpdate.go();
+    if (this.promotedBefore) return {};
+    return Promise.race([this.database.promote(this.stopping.signal), this.failure()]);
   }
 
   /** Opens the target's database for the services, in the new epoch; verification begins. */
@@ -107,7 +108,7 @@ export class Takeover {
         await openWrites(await this.database.connect(), mark);
         this.database.close();
         this.openedMs = this.incident.clock();
-        if (this.planned) this.armedUpdate.goOn();
+        this.armedUpdate.go();
         this.verifying = this.verification();
         this.verifying.catch(() => undefined);
         return { attempts };
@@ -150,11 +151,12 @@ export class Takeover {
     }
   }
 
-  /** The `data` stack follows; tiers 2 and 3 come up beside it. */
+  /** The `data` stack follows; tiers 2 and 3 come up beside it. The target's state hears of the promotion. */
   async data(): Promise<void> {
     const { to, epoch } = this.decision;
     await this.env.workspace.configure("data", { activeSite: to, epoch: String(epoch) });
-    await Promise.all([this.armedUpdate.done, updateStack(this.env, this.incident, "data", { signal: this.stopping.signal })]);
+    const settled = this.armedUpdate.done.then(() => refreshStack(this.env, this.incident, to, DATABASE));
+    await Promise.all([settled, updateStack(this.env, this.incident, "data", { signal: this.stopping.signal })]);
     this.progress.finish();
   }
 

@@ -1,7 +1,6 @@
 import type { Tier } from "../../topology/schema";
 import type { ResourceEvent } from "../workspace";
 
-const DATABASE = "aws:rds/instance:Instance";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const SWITCH = "aws:s3/bucketObjectv2:BucketObjectv2";
 
@@ -21,10 +20,8 @@ class Moment {
   }
 }
 
-/** Follows the update that makes a site active: when its promotion began, each tier was ready, the switch on. */
+/** Follows the update that makes a site active: when each tier was ready, the switch on. */
 export class TargetProgress {
-  /** Its promotion has begun. */
-  readonly promoting = new Moment();
   /** The first service is ready. */
   readonly serving = new Moment();
   readonly switched = new Moment();
@@ -35,15 +32,12 @@ export class TargetProgress {
   constructor(
     private readonly tiers: Tier[],
     private readonly clock: () => number,
-    /** Instance of the database that is promoted: one that is kept from an earlier generation does not count. */
-    private readonly instance: string,
   ) {
     this.waiting = tiers.map(({ services }) => new Set(Object.keys(services)));
     this.ready = tiers.map(() => new Moment());
   }
 
   readonly take = ({ phase, type, name }: ResourceEvent): void => {
-    if (type === DATABASE && name === this.instance) this.promoting.mark(this.clock());
     if (phase !== "end") return;
     if (type === SWITCH) this.switched.mark(this.clock());
     if (type === DEPLOYMENT) this.deployed(name);
@@ -52,7 +46,7 @@ export class TargetProgress {
   /** The update is over: what it did not have to touch was ready before. */
   finish(): void {
     const now = this.clock();
-    for (const moment of [this.promoting, this.serving, this.switched, ...this.ready]) moment.mark(now);
+    for (const moment of [this.serving, this.switched, ...this.ready]) moment.mark(now);
   }
 
   /** Tiers 0 and 1: what traffic waits for. */

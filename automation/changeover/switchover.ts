@@ -211,10 +211,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
       heed();
     }
     const fencedMs = incident.clock();
-    await incident.step("promote", `Promote ${to}'s database`, async () => {
-      await takeover.promote();
-      return undefined;
-    });
+    await incident.step("promote", `Promote ${to}'s database`, () => takeover.promote());
     await incident.step("open", "Open it for writes", () => takeover.open());
     pause.to = Date.now();
     await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);

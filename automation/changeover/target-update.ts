@@ -5,9 +5,9 @@ import { updateStack } from "./locks";
 import type { TargetProgress } from "./progress";
 
 /**
- * The update that makes a site the active one, in two parts: it is armed first, with the engine running, the stack locked
- * and all that the role leaves alone already looked at; the rest waits for the word. So the time in which nobody may
- * write holds only what must be in it.
+ * The update that makes a site the active one, but for the promotion, in two parts: it is armed first, with the engine
+ * running, the stack locked and all that the role leaves alone already looked at; the rest waits for the word. So the time
+ * in which nobody may write holds only what must be in it.
  */
 export class TargetUpdate {
   /** The program has come to the gate; in a planned move the engine is done with all that comes before it. */
@@ -16,12 +16,10 @@ export class TargetUpdate {
   readonly done: Promise<void>;
   private readonly stopping = new AbortController();
   private readonly word = new Word();
-  private readonly restWord = new Word();
 
   /**
-   * @param planned writes are paused when the word is given: all else was looked at before, and what follows the database
-   *   waits for `goOn`. Otherwise the database comes first, the workloads begin when it does, and what nobody waits for comes
-   *   once the first service is ready.
+   * @param planned all that the role leaves alone was looked at before the word is given. Otherwise the pods come first, and
+   *   what nobody waits for comes once the first service is ready.
    */
   constructor(env: Environment, incident: Incident, part: string, progress: TargetProgress, planned: boolean) {
     let arrived: () => void = () => undefined;
@@ -31,8 +29,7 @@ export class TargetUpdate {
         arrived();
         return this.word.given;
       },
-      workloads: () => (planned ? this.restWord.given : progress.promoting.reached),
-      rest: () => (planned ? this.restWord.given : progress.serving.reached),
+      rest: () => (planned ? this.word.given : progress.serving.reached),
     };
     this.done = updateStack(env, incident, part, {
       onResource: progress.take,
@@ -45,20 +42,14 @@ export class TargetUpdate {
     this.armed.catch(() => undefined);
   }
 
-  /** Lets the database be changed. */
+  /** Lets it go on. */
   go(): void {
     this.word.give();
-  }
-
-  /** Lets all the rest of a planned move follow. */
-  goOn(): void {
-    this.restWord.give();
   }
 
   /** Gives it up: an update that still waits fails with nothing changed; one that runs ends as after Ctrl-C. */
   async abandon(reason: string): Promise<void> {
     this.word.refuse(new Error(reason));
-    this.restWord.refuse(new Error(reason));
     this.stopping.abort();
     await this.done.catch(() => undefined);
   }

@@ -9,8 +9,12 @@ export interface VerifyTarget {
   host: string;
   /** Path of the service that the write goes to: `/emergency-call`. */
   path: string;
-  /** The changeover that must answer; an answer of an older epoch does not count. */
+  /** Site that must answer: what it takes, its own database has taken. */
   site: string;
+  /**
+   * Epoch that it takes over in. Pods that stood by say their own, an older one, until they are replaced; a later one means that
+   * somebody else took over since.
+   */
   epoch: number;
 }
 
@@ -29,7 +33,7 @@ function publicPort(): number {
 
 /**
  * Recovered means verified: writes through the public name, as a user would, and reads the same row back, until both
- * come from the site and epoch that should answer.
+ * come from the site that should answer.
  * @param options.everyMs pause between attempts
  * @throws with the last reason when `timeoutMs` is over
  */
@@ -72,7 +76,7 @@ async function attempt(target: VerifyTarget, key: string): Promise<string> {
   try {
     const url = `https://${target.host}:${publicPort()}${target.path}/writes/${key}`;
     const written = await exchange(agent, "PUT", url);
-    if (written.site !== target.site || Number(written.epoch) !== target.epoch) {
+    if (written.site !== target.site || !(Number(written.epoch) <= target.epoch)) {
       throw new Error(`the write was taken by ${written.site ?? "?"} in epoch ${written.epoch ?? "?"}`);
     }
     const read = await exchange(agent, "GET", url);

@@ -44,7 +44,7 @@ verify() {
     address=$(dig +short +tries=1 +time=1 "@${CHANGEOVER_RESOLVER%:*}" -p "${CHANGEOVER_RESOLVER#*:}" "$APP" A | tail -n 1) || address=''
     if [[ $address ]] &&
       answer=$(request --request PUT --header 'content-type: application/json' --data '{"probe":"by hand"}' "$url") &&
-      [[ $answer == *"\"site\":\"$SITE\",\"epoch\":$EPOCH,"* ]] &&
+      [[ $answer == *"\"site\":\"$SITE\","* ]] &&
       answer=$(request --fail "$url") && [[ $answer == *"\"key\":\"${url##*/}\""* ]]; then
       echo "{\"verifiedAt\":$((${EPOCHREALTIME/./} / 1000))}"
       return

@@ -3,7 +3,6 @@ import { TargetProgress } from "../../../automation/changeover/progress";
 import type { ResourceEvent } from "../../../automation/workspace";
 import { topology } from "../components/recorder";
 
-const DATABASE = "aws:rds/instance:Instance";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 
 describe("what the update of a target has come to", () => {
@@ -15,14 +14,7 @@ describe("what the update of a target has come to", () => {
 
   beforeEach(() => {
     now = 0;
-    progress = new TargetProgress(topology.tiers, () => (now += 1), "database-instance-2");
-  });
-
-  it("its database's promotion begins; one that is kept does not count", () => {
-    tell("start", DATABASE, "database-instance-1");
-    expect(progress.promoting.at).toBeUndefined();
-    tell("start", DATABASE, "database-instance-2");
-    expect(progress.promoting.at).toBeDefined();
+    progress = new TargetProgress(topology.tiers, () => (now += 1));
   });
 
   it("it serves when the first service is ready; the guard is none, and one that begins is not", () => {
