@@ -8,10 +8,8 @@ interface Rds {
   onPromote: () => void;
 }
 
-const { server, rds } = vi.hoisted(() => ({
-  server: { recovering: true, breaks: 0, connections: 0 },
-  rds: { calls: [], onPromote: () => undefined } as Rds,
-}));
+const server = vi.hoisted(() => ({ recovering: true, breaks: 0, connections: 0 }));
+const rds = vi.hoisted((): Rds => ({ calls: [], onPromote: () => undefined }));
 
 vi.mock("../../../automation/probes/database", () => ({
   hangUp: () => undefined,
