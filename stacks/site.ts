@@ -4,12 +4,12 @@ import { replicaLag, serving, storageLeft } from "../components/alarm-specs";
 import { Alarms } from "../components/alarms";
 import { ARCHIVE, Backups } from "../components/backups";
 import { Balancer } from "../components/balancer";
+import { there } from "../components/batches";
 import { ControlBucket } from "../components/control-bucket";
 import { Database, type Generation } from "../components/database";
 import { Guard } from "../components/guard";
 import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
-import { there } from "../components/batches";
 import { known } from "../components/known";
 import { Network } from "../components/network";
 import { Storage } from "../components/storage";
@@ -46,7 +46,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const aws = regionProvider(context, definition.region, name);
   const made: pulumi.Resource[] = [];
   const note: pulumi.ResourceTransformation = ({ resource }) => void made.push(resource);
-  const inRegion: pulumi.ComponentResourceOptions = { providers: { aws }, transformations: [note] };
+  const inRegion: pulumi.ComponentResourceOptions = { providers: { aws }, ...(context.gate && { transformations: [note] }) };
 
   const network = new Network("network", { names, cidr: definition.network }, inRegion);
   const { keyArn } = new Keys("keys", { names, account }, inRegion);
@@ -101,7 +101,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   if (!databaseFirst) {
     await held;
     // Whoever stands at the gate may count on it that the engine has nothing left to do from before.
-    if (context.gate) await Promise.all(made.map(there));
+    await Promise.all(made.map(there));
   }
   await context.gate?.before("database");
 

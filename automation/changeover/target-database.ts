@@ -82,7 +82,6 @@ export class TargetDatabase {
       return requestId === undefined ? {} : { requestId };
     } finally {
       over.abort();
-      this.closeService();
     }
   }
 
@@ -103,7 +102,7 @@ export class TargetDatabase {
         if (rows[0]?.recovering === false) return;
         await sleep(POLL_MS, undefined, { signal });
       } catch {
-        this.close();
+        this.hangUp();
         await sleep(AGAIN_MS, undefined, { signal });
       }
     }
@@ -121,15 +120,17 @@ export class TargetDatabase {
     return this.rds;
   }
 
-  private closeService(): void {
+  private hangUp(): void {
+    if (this.client) hangUp(this.client);
+    this.client = undefined;
+  }
+
+  /** Lets go of both; whoever asks again connects again. */
+  close(): void {
+    this.hangUp();
     void this.rds?.then((rds) => {
       rds.destroy();
     });
     this.rds = undefined;
-  }
-
-  close(): void {
-    if (this.client) hangUp(this.client);
-    this.client = undefined;
   }
 }

@@ -96,6 +96,14 @@ test("losing the role active changes no argument of the instance; a snapshot tha
   }
 });
 
+test("a replica that is promoted elsewhere keeps its source in the state, and changes by nothing else", async () => {
+  const plain = await record(() => new Database("database", { ...base, live: { generation: 1 } }));
+  const elsewhere = await record(() => new Database("database", { ...base, live: { generation: 1, promotedElsewhere: true } }));
+  const ignored = (recording: typeof plain) => recording.all(INSTANCE).map(({ ignoreChanges }) => ignoreChanges);
+  expect([ignored(plain), ignored(elsewhere)]).toEqual([[[]], [["replicateSourceDb"]]]);
+  expect(elsewhere.all(INSTANCE).map(({ inputs }) => inputs)).toEqual(plain.all(INSTANCE).map(({ inputs }) => inputs));
+});
+
 test("a site that stands by again streams into a new instance and keeps those that it left as they were", async () => {
   const before = await record(() => new Database("database", { ...base, retained: [{ generation: 1 }], live: { generation: 2 } }));
   const recording = await record(
