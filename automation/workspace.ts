@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   CommandError,
@@ -17,11 +17,13 @@ import {
   type PulumiFn,
   type StackSettings,
 } from "@pulumi/pulumi/automation";
+import { SemVer } from "semver";
 import { ensure } from "../setup";
 import type { Gate } from "../stacks/context";
 import { driverParts } from "../setup/parts";
 import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
+import { READING, SECRETS, STATE, type EarlyReads } from "./early-reads";
 import { Refused } from "./errors";
 import { dropEmptySideFiles } from "./file-backend";
 import { StepList } from "./steps";
@@ -106,13 +108,15 @@ export class Workspace {
     readonly environment: string,
     private readonly command: PulumiCommand,
     private readonly local: LocalWorkspace,
+    private readonly early: EarlyReads | undefined,
   ) {}
 
   /**
    * @param backendUrl where the state is. @default the backend that Pulumi chooses
+   * @param early what is being read already
    * @throws BadInput where there is no Pulumi CLI or no passphrase
    */
-  static async open(root: string, environment: string, backendUrl?: string): Promise<Workspace> {
+  static async open(root: string, environment: string, backendUrl?: string, early?: EarlyReads): Promise<Workspace> {
     if (process.env["PULUMI_CONFIG_PASSPHRASE"] === undefined && process.env["PULUMI_CONFIG_PASSPHRASE_FILE"] === undefined) {
       throw new BadInput([
         {
@@ -123,7 +127,7 @@ export class Workspace {
       ]);
     }
     const tools = await ensure(driverParts, new StepList());
-    const command = await PulumiCommand.get({ root: join(dirname(tools.tool("pulumi")), "..") });
+    const command = commandOf(tools.tool("pulumi"), tools.part("pulumi").version);
     const holder: { workspace?: Workspace } = {};
     // Loading the program takes longer than reading a stack: verbs that update nothing do without it.
     const program: PulumiFn = async () => {
@@ -138,7 +142,7 @@ export class Workspace {
     });
     // Every call names its stack: selecting one would start the CLI once more, and change what others have selected.
     local.selectStack = () => Promise.resolve();
-    holder.workspace = new Workspace(root, environment, command, local);
+    holder.workspace = new Workspace(root, environment, command, local, early);
     return holder.workspace;
   }
 
@@ -172,7 +176,7 @@ export class Workspace {
 
   /** Every config value, secrets decrypted. Keep them out of messages. */
   async secrets(part: string): Promise<Record<string, string>> {
-    const all = await this.read<ConfigMap>(part, ["config", "--show-secrets", "--json"]);
+    const all = await this.read<ConfigMap>(part, SECRETS);
     return Object.fromEntries(
       Object.entries(all)
         .filter(([key]) => key.startsWith("changeover:"))
@@ -286,14 +290,17 @@ export class Workspace {
    * which takes as long again: the passphrase is stretched for each of them.
    */
   exportState(part: string): Promise<Deployment> {
-    return this.read(part, ["stack", "export"]);
+    return this.read(part, STATE);
   }
 
-  /** What the CLI prints as JSON. It is over before there is garbage worth collecting, which took a third of its time. */
-  private async read<T>(part: string, args: string[]): Promise<T> {
+  /** What the CLI prints as JSON. */
+  private async read<T>(part: string, args: readonly string[]): Promise<T> {
+    const early = await this.early?.take(this.stackName(part), args);
+    if (early !== undefined) return JSON.parse(early) as T;
     const cli = this.command as PulumiCommand & Runner;
-    const env = { GOGC: "off", GOMEMLIMIT: "512MiB", ...this.local.envVars };
-    const { stdout } = await this.attempt(part, () => cli.run([...args, "--stack", this.stackName(part)], this.root, env));
+    const run = (): Promise<{ stdout: string }> =>
+      cli.run([...args, "--stack", this.stackName(part)], this.root, { ...READING, ...this.local.envVars });
+    const { stdout } = await this.attempt(part, run);
     return JSON.parse(stdout) as T;
   }
 
@@ -316,7 +323,8 @@ export class Workspace {
     };
     const events = new Collector(part, options.onResource, options.onEngine && tellEngine);
     if (options.gate) this.gates.set(name, options.gate);
-    setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
+    // What goes on beside the start of an unplanned move's update, a promotion above all, is not to wait for it.
+    if (!options.gate?.databaseFirst) setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
     try {
       await this.attempt(
         part,
@@ -383,16 +391,15 @@ export class Workspace {
   }
 
   private async attempt<T>(part: string, run: () => Promise<T>, events?: Collector): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      if (
-        !isCutOff(error) ||
-        dropEmptySideFiles(this.local.envVars["PULUMI_BACKEND_URL"] ?? process.env["PULUMI_BACKEND_URL"]).length === 0
-      ) {
-        throw this.explain(part, error, events);
+    for (let again = CUT_OFF_ATTEMPTS; ; again--) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!isCutOff(error) || again === 0) throw this.explain(part, error, events);
+        // Left so by a process that was killed; or another update writes it at this very moment.
+        const dropped = dropEmptySideFiles(this.local.envVars["PULUMI_BACKEND_URL"] ?? process.env["PULUMI_BACKEND_URL"]);
+        if (dropped.length === 0) await sleep(CUT_OFF_MS);
       }
-      return run();
     }
   }
 
@@ -429,6 +436,15 @@ export class Workspace {
 /** How the Automation API itself calls the CLI, with its errors in their classes; the package's types leave it out. */
 interface Runner {
   run(args: string[], cwd: string, env: Record<string, string>): Promise<{ stdout: string }>;
+}
+
+/**
+ * The CLI of a version that is known: `PulumiCommand.get` starts it once to ask, for a quarter of a second of every verb. The
+ * set-up has asked, and takes no other version.
+ */
+function commandOf(path: string, version: string): PulumiCommand {
+  const Known = PulumiCommand as unknown as new (command: string, version: SemVer) => PulumiCommand;
+  return new Known(path, new SemVer(version));
 }
 
 /** By then the engine has been started, and until it asks for the program that can be loaded. */
@@ -474,6 +490,10 @@ async function engineOf(stackName: string): Promise<number | undefined> {
   }
   return undefined;
 }
+
+/** A stack's file in a file backend is looked at this often again, and after so long, when it was found cut off. */
+const CUT_OFF_ATTEMPTS = 6;
+const CUT_OFF_MS = 200;
 
 function isCutOff(error: unknown): boolean {
   return error instanceof CommandError && error.message.includes("failed to load checkpoint: EOF");

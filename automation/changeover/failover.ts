@@ -95,9 +95,10 @@ export async function failover(
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   try {
-    // The target first: nothing is taken from the old site for a move that cannot begin.
-    await incident.step("prepare", `Arm ${to}'s update`, async () => {
-      await takeover.arm();
+    await incident.step("prepare", `${lost ? "Start" : "Arm"} ${to}'s update`, async () => {
+      // Nothing is taken from a site that may live for a move that cannot begin. One that is lost has nothing to take, and
+      // neither its guard nor the database waits for the engine.
+      await (lost ? takeover.start() : takeover.arm());
       return undefined;
     });
     let fenced: MoveReport["fenced"];

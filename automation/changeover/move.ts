@@ -62,8 +62,8 @@ export class Takeover {
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock());
   }
 
-  /** Writes the target's config and starts its update, which waits at the gate. @throws what keeps it from getting there */
-  async arm(): Promise<void> {
+  /** Writes the target's config and starts its update, which waits at the gate. @throws where the config cannot be written */
+  async start(): Promise<void> {
     const { to, epoch } = this.decision;
     const { workspace } = this.env;
     await workspace.configure(to, {
@@ -73,9 +73,13 @@ export class Takeover {
       protectedBy: undefined,
       confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
     });
-    const ready = this.promotedBefore ? undefined : this.database.warmUp();
     this.update = new TargetUpdate(this.env, this.incident, to, this.progress, this.planned);
-    await Promise.all([this.update.armed, ready]);
+  }
+
+  /** Starts the update and waits until it stands at the gate. @throws what keeps it from getting there */
+  async arm(): Promise<void> {
+    await this.start();
+    await Promise.all([this.armedUpdate.armed, this.promotedBefore ? undefined : this.database.warmUp()]);
   }
 
   /** Connects to the target's database, so that nothing of what follows waits for it. @throws where it does not answer */

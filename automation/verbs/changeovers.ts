@@ -266,8 +266,11 @@ async function change<K extends Kind>(
   request: Requests[K] | ((env: Environment) => Requests[K]),
 ): Promise<void> {
   const asked: Confirm = confirmation(options);
+  const target = kind === "failover" && typeof request !== "function" && "to" in request ? request.to : undefined;
+  const opening = open(options, target);
+  opening.catch(() => undefined);
   const [{ begin }, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);
-  const env = await open(options);
+  const env = await opening;
   const steps = new StepList(options.json);
   let report: Report;
   try {

@@ -1,10 +1,15 @@
 import { createInterface } from "node:readline/promises";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { resolve } from "node:path";
+import { ensure } from "../../setup";
+import { driverParts } from "../../setup/parts";
 import { loadTopology, topologyFile } from "../../stacks/topology-file";
 import { parseDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
+import type { SiteName, Topology } from "../../topology/schema";
+import { EarlyReads, SECRETS, STATE } from "../early-reads";
 import type { Environment } from "../facts";
+import { StepList } from "../steps";
 
 /** Folder of the programs: the checkout, or a bundle. */
 export const ROOT = resolve(__dirname, "../..");
@@ -37,11 +42,23 @@ export function verifyTimeout(): Option {
     .default(60_000, "60s");
 }
 
-/** The Automation API takes a second to load: only verbs that ask for an environment wait for it. */
-export async function open({ environment }: Common): Promise<Environment> {
-  const [{ environmentOf }, { Workspace }] = await Promise.all([import("../facts.js"), import("../workspace.js")]);
+/**
+ * The Automation API takes a second to load: only verbs that ask for an environment wait for it.
+ * @param target of a failover: what that reads is asked for at once, and comes while the rest loads
+ */
+export async function open({ environment }: Common, target?: SiteName): Promise<Environment> {
   const topology = loadTopology(topologyFile(ROOT, environment));
-  return environmentOf(topology, await Workspace.open(ROOT, environment));
+  const early = target === undefined ? undefined : await readEarly(topology, environment, target);
+  const [{ environmentOf }, { Workspace }] = await Promise.all([import("../facts.js"), import("../workspace.js")]);
+  return environmentOf(topology, await Workspace.open(ROOT, environment, undefined, early));
+}
+
+async function readEarly({ sites }: Topology, environment: string, target: SiteName): Promise<EarlyReads> {
+  const tools = await ensure(driverParts, new StepList());
+  const reads = new EarlyReads(tools.tool("pulumi"), ROOT);
+  if (sites[target]) reads.start(`${environment}-${target}`, SECRETS);
+  for (const site of Object.keys(sites)) reads.start(`${environment}-${site}`, STATE);
+  return reads;
 }
 
 /** How the operator is asked. @throws BadInput where there is nobody to ask */
