@@ -138,7 +138,10 @@ export class Workspace {
       workDir: root,
       program,
       pulumiCommand: command,
-      ...(backendUrl !== undefined && { envVars: { PULUMI_BACKEND_URL: backendUrl } }),
+      envVars: {
+        GOMEMLIMIT: process.env["GOMEMLIMIT"] ?? ENGINE_MEMORY,
+        ...(backendUrl !== undefined && { PULUMI_BACKEND_URL: backendUrl }),
+      },
     });
     // Every call names its stack: selecting one would start the CLI once more, and change what others have selected.
     local.selectStack = () => Promise.resolve();
@@ -299,7 +302,7 @@ export class Workspace {
     if (early !== undefined) return JSON.parse(early) as T;
     const cli = this.command as PulumiCommand & Runner;
     const run = (): Promise<{ stdout: string }> =>
-      cli.run([...args, "--stack", this.stackName(part)], this.root, { ...READING, ...this.local.envVars });
+      cli.run([...args, "--stack", this.stackName(part)], this.root, { ...this.local.envVars, ...READING });
     const { stdout } = await this.attempt(part, run);
     return JSON.parse(stdout) as T;
   }
@@ -446,6 +449,9 @@ function commandOf(path: string, version: string): PulumiCommand {
   const Known = PulumiCommand as unknown as new (command: string, version: SemVer) => PulumiCommand;
   return new Known(path, new SemVer(version));
 }
+
+/** Above this the engine collects its garbage more often: only a plan of many hundred services comes near it. */
+const ENGINE_MEMORY = "640MiB";
 
 /** By then the engine has been started, and until it asks for the program that can be loaded. */
 const ENGINE_STARTS_MS = 30;
