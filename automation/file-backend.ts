@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Younger ones may be written just now. */
@@ -12,8 +12,9 @@ const LEFT_MS = 1_000;
  * @returns the files that were removed
  */
 export function dropEmptySideFiles(backendUrl: string | undefined): string[] {
-  if (!backendUrl?.startsWith("file:///")) return [];
-  const stacks = join(fileURLToPath(backendUrl.split("?")[0] ?? ""), ".pulumi", "stacks");
+  const folder = folderOf(backendUrl);
+  if (folder === undefined) return [];
+  const stacks = join(folder, "stacks");
   if (!existsSync(stacks)) return [];
   const empty = readdirSync(stacks, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".attrs"))
@@ -24,4 +25,19 @@ export function dropEmptySideFiles(backendUrl: string | undefined): string[] {
     });
   for (const file of empty) rmSync(file);
   return empty;
+}
+
+/** Whether a stack's lock is held. @returns `undefined` where the backend is no folder: there only an update can tell */
+export function isLocked(backendUrl: string | undefined, stack: string): boolean | undefined {
+  const folder = folderOf(backendUrl);
+  if (folder === undefined) return undefined;
+  const locks = join(folder, "locks");
+  if (!existsSync(locks)) return false;
+  const names = readdirSync(locks, { recursive: true, encoding: "utf8" });
+  return names.some((name) => name.endsWith(".json") && basename(dirname(name)) === stack);
+}
+
+function folderOf(backendUrl: string | undefined): string | undefined {
+  if (!backendUrl?.startsWith("file:///")) return undefined;
+  return join(fileURLToPath(backendUrl.split("?")[0] ?? ""), ".pulumi");
 }

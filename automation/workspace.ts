@@ -25,7 +25,7 @@ import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
 import { READING, SECRETS, STATE, type EarlyReads } from "./early-reads";
 import { Refused } from "./errors";
-import { dropEmptySideFiles } from "./file-backend";
+import { dropEmptySideFiles, isLocked } from "./file-backend";
 import { StepList } from "./steps";
 
 /** What one resource went through, or would go through. */
@@ -281,6 +281,11 @@ export class Workspace {
     return pending;
   }
 
+  /** Whether an update holds the stack's lock, as far as that can be known: a backend that does not show its locks may have one. */
+  mayBeLocked(part: string): boolean {
+    return isLocked(this.backendUrl, this.stackName(part)) ?? true;
+  }
+
   /** Takes the lock of an update away whose process is gone. */
   async unlock(part: string): Promise<void> {
     await this.attempt(part, async () => {
@@ -327,7 +332,7 @@ export class Workspace {
     const events = new Collector(part, options.onResource, options.onEngine && tellEngine);
     if (options.gate) this.gates.set(name, options.gate);
     // What goes on beside the start of an unplanned move's update, a promotion above all, is not to wait for it.
-    if (!options.gate?.databaseFirst) setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
+    if (!options.gate?.podsFirst) setTimeout(() => void loadProgram(), ENGINE_STARTS_MS);
     try {
       await this.attempt(
         part,
@@ -389,6 +394,10 @@ export class Workspace {
     }
   }
 
+  private get backendUrl(): string | undefined {
+    return this.local.envVars["PULUMI_BACKEND_URL"] ?? process.env["PULUMI_BACKEND_URL"];
+  }
+
   private stack(part: string): Promise<Stack> {
     return Stack.select(this.stackName(part), this.local);
   }
@@ -400,7 +409,7 @@ export class Workspace {
       } catch (error) {
         if (!isCutOff(error) || again === 0) throw this.explain(part, error, events);
         // Left so by a process that was killed; or another update writes it at this very moment.
-        const dropped = dropEmptySideFiles(this.local.envVars["PULUMI_BACKEND_URL"] ?? process.env["PULUMI_BACKEND_URL"]);
+        const dropped = dropEmptySideFiles(this.backendUrl);
         if (dropped.length === 0) await sleep(CUT_OFF_MS);
       }
     }

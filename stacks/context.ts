@@ -28,7 +28,7 @@ export interface Gate {
    * What no role changes and the database does without comes with the `rest`: in an unplanned move the least goes before
    * the first pod. Otherwise it comes before all, so that nothing of it is left to do while writes are paused.
    */
-  databaseFirst: boolean;
+  podsFirst: boolean;
   /** Resolves when the update may go on. */
   before(stage: Stage): Promise<void>;
 }

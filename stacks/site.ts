@@ -42,7 +42,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const names = all.site(name);
   const { account } = topology;
   const { healthPath } = topology.traffic;
-  const databaseFirst = context.gate?.databaseFirst === true;
+  const podsFirst = context.gate?.podsFirst === true;
   const aws = regionProvider(context, definition.region, name);
   const made: pulumi.Resource[] = [];
   const note: pulumi.ResourceTransformation = ({ resource }) => void made.push(resource);
@@ -95,10 +95,10 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     };
   }
 
-  const held = context.gate && databaseFirst ? context.gate.before("rest").then(around) : around();
+  const held = context.gate && podsFirst ? context.gate.before("rest").then(around) : around();
   // Whoever waits for it is told.
   held.catch(() => undefined);
-  if (!databaseFirst) {
+  if (!podsFirst) {
     await held;
     // Whoever stands at the gate may count on it that the engine has nothing left to do from before.
     await Promise.all(made.map(there));
@@ -164,7 +164,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       tiers,
       database: { ...databaseAccess, password: warm.appPassword },
       cidr: definition.network,
-      ...(context.gate && databaseFirst && { podsFirst: context.gate.before("rest") }),
+      ...(context.gate && podsFirst && { podsFirst: context.gate.before("rest") }),
       targetGroupArns: Object.fromEntries(
         services.map((service) => [
           service.name,

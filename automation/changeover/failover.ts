@@ -97,8 +97,8 @@ export async function failover(
   try {
     await incident.step("prepare", `${lost ? "Start" : "Arm"} ${to}'s update`, async () => {
       // Nothing is taken from a site that may live for a move that cannot begin. One that is lost has nothing to take, and
-      // neither its guard nor the database waits for the engine.
-      await (lost ? takeover.start() : takeover.arm());
+      // neither its guard nor the database waits for the engine; unless somebody else may hold the stack.
+      await (lost && !workspace.mayBeLocked(to) ? takeover.start() : takeover.arm());
       return undefined;
     });
     let fenced: MoveReport["fenced"];

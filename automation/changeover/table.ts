@@ -34,7 +34,8 @@ export const STATES: Record<State, string> = {
   approved: "the operator agreed",
   fenced: "the site that is left takes no writes, or the operator accepted by name that this is not known",
   compared: "both databases were compared, table by table",
-  prepared: "the target's update is armed and waits for the word; in a planned move it has the pods of an active site",
+  prepared:
+    "the target's update is started, and does nothing that the role decides before the word; in a planned move it has the pods of an active site",
   paused: "the active site takes no writes; reads go on",
   steered: "the takeover switches lead traffic to the target",
   drained: "the target has replayed all that the active site ever acknowledged",

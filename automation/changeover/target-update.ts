@@ -34,7 +34,7 @@ export class TargetUpdate {
     this.done = updateStack(env, incident, part, {
       onResource: progress.take,
       signal: this.stopping.signal,
-      gate: { databaseFirst: !planned, before: (stage) => gates[stage]() },
+      gate: { podsFirst: !planned, before: (stage) => gates[stage]() },
     });
     // What fails before anybody asks is told to whoever asks.
     this.done.catch(() => undefined);

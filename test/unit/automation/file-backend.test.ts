@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { dropEmptySideFiles } from "../../../automation/file-backend";
+import { dropEmptySideFiles, isLocked } from "../../../automation/file-backend";
 
 let folder: string;
 let stacks: string;
@@ -34,4 +34,18 @@ it("removes side files that are empty, and nothing else", () => {
 
 it.each(["s3://state", undefined, "file://~", "file:///nowhere"])("has nothing to do with %s", (backend) => {
   expect(dropEmptySideFiles(backend)).toEqual([]);
+});
+
+it("knows whose lock is held", () => {
+  const locks = join(folder, ".pulumi", "locks", "organization", "changeover", "lab-primary");
+  const backend = pathToFileURL(folder).href;
+  expect(isLocked(backend, "lab-primary")).toBe(false);
+  mkdirSync(locks, { recursive: true });
+  expect(isLocked(backend, "lab-primary")).toBe(false);
+  writeFileSync(join(locks, "4242.json"), "{}");
+  expect([isLocked(backend, "lab-primary"), isLocked(backend, "lab-data"), isLocked("s3://state", "lab-primary")]).toEqual([
+    true,
+    false,
+    undefined,
+  ]);
 });

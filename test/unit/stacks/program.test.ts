@@ -156,7 +156,7 @@ test("the gate: what no role changes is asked for before it, all that one does a
   const before: string[] = [];
   const gated = await record(async ({ asked }) => {
     return program(undefined, {
-      databaseFirst: false,
+      podsFirst: false,
       async before(stage) {
         // Who comes to the first gate need not wait: all that comes before it has been carried out.
         if (stage === "rest") return;
@@ -183,7 +183,7 @@ test("with the database first, only what it stands on comes before it, and what 
   const until: Partial<Record<Stage, string[]>> = {};
   const gated = await record(async ({ asked }) => {
     return program(undefined, {
-      databaseFirst: true,
+      podsFirst: true,
       async before(stage) {
         // The rest waits longest: whatever does not depend on it has been asked for by then.
         for (let i = 0; i < (stage === "rest" ? 20 : 1); i++) await settled();
@@ -204,7 +204,7 @@ test("a gate that stays shut fails the update before anything that a role change
   const shut = record(
     (recording) => {
       return program(undefined, {
-        databaseFirst: false,
+        podsFirst: false,
         before: () => Promise.reject(new Error("the active site could not be drained")),
       }).finally(() => {
         asked = recording.asked();
