@@ -74,6 +74,8 @@ export interface MoveAccount extends Pick<
   elsewhere: number;
   /** Of the service that waited longest between two of its acknowledgements. */
   longestServicePauseMs: number;
+  /** When that began, milliseconds since 1970; `undefined` where nothing was ever acknowledged before. */
+  longestServicePauseAt: number | undefined;
 }
 
 export interface Window {
@@ -118,7 +120,10 @@ export function accountOfMoves(
         { outageAt: lastWritesAt },
       );
       const { services, tiers, clientDowntimeMs } = account(attempts, [], { outageAt: at, ...(next === undefined ? {} : { until: next }) });
-      const longestServicePauseMs = Math.max(0, ...services.map(({ downtimeMs }) => downtimeMs));
+      const longest = services.reduce<Downtime | undefined>(
+        (most, one) => (most && most.downtimeMs >= one.downtimeMs ? most : one),
+        undefined,
+      );
       return {
         epoch,
         elsewhere,
@@ -129,7 +134,8 @@ export function accountOfMoves(
         services,
         tiers,
         clientDowntimeMs,
-        longestServicePauseMs,
+        longestServicePauseMs: longest?.downtimeMs ?? 0,
+        longestServicePauseAt: longest?.lastAckBefore,
       };
     }),
   };

@@ -38,6 +38,8 @@ export interface Changeover {
   clientDowntimeMs: number;
   /** The same for the service that waited longest. */
   longestServicePauseMs: number;
+  /** When that began, from the start of the command: it may have been in what came after the move. */
+  longestServicePauseFromMs: number;
   /** Of a planned move: from the pause at the site that is left to the opening of the target, by the driver's clock. */
   pauseMs?: number;
   callsToLostRegion: number;
@@ -125,6 +127,7 @@ export function changeoverOf(move: ObservedMove, account: MoveAccount): Changeov
     rpo: { acknowledged, lost, duplicated, oldestLostAgeMs: Math.round(account.oldestLostAgeMs) },
     clientDowntimeMs: Math.round(account.clientDowntimeMs),
     longestServicePauseMs: Math.round(account.longestServicePauseMs),
+    longestServicePauseFromMs: Math.round((account.longestServicePauseAt ?? report.startedAt) - report.startedAt),
     ...(report.pause && { pauseMs: report.pause.to - report.pause.from }),
     callsToLostRegion: outage?.callsToLostRegion ?? 0,
     commandMs: report.recoveredMs,

@@ -34,6 +34,8 @@ export interface Figures extends Pick<Measured, "command" | "startedAt" | "tookM
     runs: number;
     /** Of the service that waited longest. */
     pauseMs: { median: number; max: number; values: number[] };
+    /** Move by move: where each pause was. */
+    moves: { pauseMs: number; pauseFromMs: number; databasePauseMs: number; commandMs: number }[];
     /** While no service's write was acknowledged. */
     allServicesPauseMs: { median: number; max: number; values: number[] };
     acknowledged: number;
@@ -80,6 +82,12 @@ export function figuresOf({ floor, failover, switchover, plans, ...about }: Meas
       switchover: {
         runs: switchover.pauseMs.length,
         pauseMs: spread(switchover.pauseMs),
+        moves: switchover.pauseMs.map((pauseMs, i) => ({
+          pauseMs,
+          pauseFromMs: switchover.pauseFromMs[i] ?? 0,
+          databasePauseMs: switchover.databasePauseMs[i] ?? 0,
+          commandMs: switchover.commandMs[i] ?? 0,
+        })),
         allServicesPauseMs: spread(switchover.allServicesPauseMs),
         acknowledged: switchover.acknowledged,
         lost: switchover.lost,

@@ -4,6 +4,12 @@ import type { BenchLab } from "./lab";
 export interface Switchovers {
   /** For each move, the longest time between two acknowledgements of one service: of the service that waited longest. */
   pauseMs: number[];
+  /** When that began, from the start of the command; up to the next move counts, so it may be in the re-protection. */
+  pauseFromMs: number[];
+  /** From the pause of writes at the site that is left to the opening of the other, by the driver's clock. */
+  databasePauseMs: number[];
+  /** The command's time to the write that was read back. */
+  commandMs: number[];
   /** The same over all services together: how long nobody's write was acknowledged. */
   allServicesPauseMs: number[];
   /** Writes that were acknowledged, over the whole run. */
@@ -29,6 +35,9 @@ export async function switchovers(lab: BenchLab, runs: number): Promise<Switchov
     );
     return {
       pauseMs: changeovers.map(({ longestServicePauseMs }) => longestServicePauseMs),
+      pauseFromMs: changeovers.map(({ longestServicePauseFromMs }) => longestServicePauseFromMs),
+      databasePauseMs: changeovers.map(({ pauseMs = 0 }) => pauseMs),
+      commandMs: changeovers.map(({ commandMs }) => commandMs),
       allServicesPauseMs: changeovers.map(({ clientDowntimeMs }) => clientDowntimeMs),
       ...writers,
     };

@@ -24,7 +24,16 @@ const WHOLE: Measured = {
     { promotionMs: 300, readyPodMs: 700, ttlMs: 3_000, updateMs: 2_500 },
   ]),
   failover: { changeover: [3_000, 4_000, 2_000], script: [6_000, 5_000, 9_000], atOnce: [3_000] },
-  switchover: { pauseMs: [900, 1_200], allServicesPauseMs: [700, 800], acknowledged: 5_000, lost: 0, duplicated: 0 },
+  switchover: {
+    pauseMs: [900, 1_200],
+    pauseFromMs: [4_000, 5_000],
+    databasePauseMs: [300, 400],
+    commandMs: [6_000, 7_000],
+    allServicesPauseMs: [700, 800],
+    acknowledged: 5_000,
+    lost: 0,
+    duplicated: 0,
+  },
   plans: [
     { services: 1_000, ms: 20_000, peakMiB: 900, operations: 5_000 },
     { services: 100, ms: 4_000, peakMiB: 400, operations: 500 },
@@ -54,7 +63,16 @@ describe("figures", () => {
       failover: { changeoverMs: [3_000, 4_000, 2_000], scriptMs: [6_000, 5_000, 9_000] },
       failoverToScriptRatio: 0.5,
       failoverToFloorRatio: { min: 1, median: 1.5, max: 2 },
-      switchover: { runs: 2, pauseMs: { median: 1_050, max: 1_200, values: [900, 1_200] }, lost: 0, duplicated: 0 },
+      switchover: {
+        runs: 2,
+        pauseMs: { median: 1_050, max: 1_200, values: [900, 1_200] },
+        moves: [
+          { pauseMs: 900, pauseFromMs: 4_000, databasePauseMs: 300, commandMs: 6_000 },
+          { pauseMs: 1_200, pauseFromMs: 5_000, databasePauseMs: 400, commandMs: 7_000 },
+        ],
+        lost: 0,
+        duplicated: 0,
+      },
       plan: [
         { services: 100, ms: 4_200, peakMiB: 420, operations: 500 },
         { services: 1_000, ms: 21_000, peakMiB: 950, operations: 5_000 },

@@ -227,7 +227,7 @@ describe("several moves", () => {
       ...stretch(60_100, 70_000, { service: "booking", ...home }),
     ];
     const { moves: each } = accountOfMoves([...ledger, ...busy], rows(), moves);
-    expect(each[1]).toMatchObject({ clientDowntimeMs: 100, longestServicePauseMs: 3_500 });
+    expect(each[1]).toMatchObject({ clientDowntimeMs: 100, longestServicePauseMs: 3_500, longestServicePauseAt: T + 60_000 });
   });
 
   it("there has to be one", () => {
