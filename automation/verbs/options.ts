@@ -47,19 +47,22 @@ export function verifyTimeout(): Option {
  * @param target of a failover: what that reads is asked for at once, and comes while the rest loads
  */
 export async function open({ environment }: Common, target?: SiteName): Promise<Environment> {
-  const topology = loadTopology(topologyFile(ROOT, environment));
-  const early = target === undefined ? undefined : await readEarly(topology, environment, target);
+  const early = target === undefined ? undefined : await readEarly(environment, target);
   const [{ environmentOf }, { Workspace }] = await Promise.all([import("../facts.js"), import("../workspace.js")]);
-  return environmentOf(topology, await Workspace.open(ROOT, environment, undefined, early));
+  const topology = early?.topology ?? topologyOf(environment);
+  return environmentOf(topology, await Workspace.open(ROOT, environment, undefined, early?.reads));
 }
 
-async function readEarly({ sites }: Topology, environment: string, target: SiteName): Promise<EarlyReads> {
+async function readEarly(environment: string, target: SiteName): Promise<{ topology: Topology; reads: EarlyReads }> {
+  const topology = topologyOf(environment);
   const tools = await ensure(driverParts, new StepList());
   const reads = new EarlyReads(tools.tool("pulumi"), ROOT);
-  if (sites[target]) reads.start(`${environment}-${target}`, SECRETS);
-  for (const site of Object.keys(sites)) reads.start(`${environment}-${site}`, STATE);
-  return reads;
+  if (topology.sites[target]) reads.start(`${environment}-${target}`, SECRETS);
+  for (const site of Object.keys(topology.sites)) reads.start(`${environment}-${site}`, STATE);
+  return { topology, reads };
 }
+
+const topologyOf = (environment: string): Topology => loadTopology(topologyFile(ROOT, environment));
 
 /** How the operator is asked. @throws BadInput where there is nobody to ask */
 export function confirmation({ yes }: Changing): (question: string) => Promise<boolean> {
