@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { BadInput } from "../../topology/errors";
+import type { SiteName } from "../../topology/schema";
 import type { Confirm } from "../changeover/failover";
 import type { Report, Requests } from "../changeover/run";
 import type { Kind } from "../changeover/table";
@@ -70,16 +71,21 @@ function failover(program: Command): void {
       ),
     )
     .action((options: FailoverFlags) =>
-      change(options, "failover", {
-        to: options.to,
-        unreachable: options.unreachable,
-        epoch: options.epoch,
-        outageSince: options.outageSince,
-        acceptLoss: options.acceptLoss,
-        acceptUnfenced: options.acceptUnfenced,
-        supersedes: options.supersede,
-        verifyTimeoutMs: options.verifyTimeout,
-      }),
+      change(
+        options,
+        "failover",
+        {
+          to: options.to,
+          unreachable: options.unreachable,
+          epoch: options.epoch,
+          outageSince: options.outageSince,
+          acceptLoss: options.acceptLoss,
+          acceptUnfenced: options.acceptUnfenced,
+          supersedes: options.supersede,
+          verifyTimeoutMs: options.verifyTimeout,
+        },
+        options.to,
+      ),
     );
 }
 
@@ -259,14 +265,14 @@ function confirm(program: Command): void {
     });
 }
 
-/** Runs a changeover and prints its report. */
+/** Runs a changeover and prints its report. @param target as for `open` */
 async function change<K extends Kind>(
   options: Changing,
   kind: K,
   request: Requests[K] | ((env: Environment) => Requests[K]),
+  target?: SiteName,
 ): Promise<void> {
   const asked: Confirm = confirmation(options);
-  const target = kind === "failover" && typeof request !== "function" && "to" in request ? request.to : undefined;
   const opening = open(options, target);
   opening.catch(() => undefined);
   const [{ begin }, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);

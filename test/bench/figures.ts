@@ -3,7 +3,7 @@ import type { Floor } from "./floor";
 import type { Host } from "./host";
 import type { PlanTime } from "./plan";
 import { median, summary } from "./statistics";
-import type { Switchovers } from "./switchover";
+import type { Move, Switchovers } from "./switchover";
 
 /** What was measured, as it came. A part that was not asked for is left out. */
 export interface Measured {
@@ -35,7 +35,7 @@ export interface Figures extends Pick<Measured, "command" | "startedAt" | "tookM
     /** Of the service that waited longest. */
     pauseMs: { median: number; max: number; values: number[] };
     /** Move by move: where each pause was. */
-    moves: { pauseMs: number; pauseFromMs: number; databasePauseMs: number; commandMs: number }[];
+    moves: Move[];
     /** While no service's write was acknowledged. */
     allServicesPauseMs: { median: number; max: number; values: number[] };
     acknowledged: number;
@@ -80,15 +80,10 @@ export function figuresOf({ floor, failover, switchover, plans, ...about }: Meas
     ...(floor && { floor }),
     ...(switchover && {
       switchover: {
-        runs: switchover.pauseMs.length,
-        pauseMs: spread(switchover.pauseMs),
-        moves: switchover.pauseMs.map((pauseMs, i) => ({
-          pauseMs,
-          pauseFromMs: switchover.pauseFromMs[i] ?? 0,
-          databasePauseMs: switchover.databasePauseMs[i] ?? 0,
-          commandMs: switchover.commandMs[i] ?? 0,
-        })),
-        allServicesPauseMs: spread(switchover.allServicesPauseMs),
+        runs: switchover.moves.length,
+        pauseMs: spread(switchover.moves.map(({ pauseMs }) => pauseMs)),
+        moves: switchover.moves,
+        allServicesPauseMs: spread(switchover.moves.map(({ allServicesPauseMs }) => allServicesPauseMs)),
         acknowledged: switchover.acknowledged,
         lost: switchover.lost,
         duplicated: switchover.duplicated,

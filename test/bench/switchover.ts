@@ -1,17 +1,22 @@
 import { Stage } from "../../lab/drill/stage";
 import type { BenchLab } from "./lab";
 
-export interface Switchovers {
-  /** For each move, the longest time between two acknowledgements of one service: of the service that waited longest. */
-  pauseMs: number[];
+/** One move. Milliseconds. */
+export interface Move {
+  /** The longest time between two acknowledgements of one service: of the service that waited longest. */
+  pauseMs: number;
   /** When that began, from the start of the command; up to the next move counts, so it may be in the re-protection. */
-  pauseFromMs: number[];
+  pauseFromMs: number;
   /** From the pause of writes at the site that is left to the opening of the other, by the driver's clock. */
-  databasePauseMs: number[];
+  databasePauseMs: number;
   /** The command's time to the write that was read back. */
-  commandMs: number[];
-  /** The same over all services together: how long nobody's write was acknowledged. */
-  allServicesPauseMs: number[];
+  commandMs: number;
+  /** The pause over all services together: how long nobody's write was acknowledged. */
+  allServicesPauseMs: number;
+}
+
+export interface Switchovers {
+  moves: Move[];
   /** Writes that were acknowledged, over the whole run. */
   acknowledged: number;
   /** Of those, not in the database at the end. */
@@ -34,11 +39,13 @@ export async function switchovers(lab: BenchLab, runs: number): Promise<Switchov
       stage.close("bench"),
     );
     return {
-      pauseMs: changeovers.map(({ longestServicePauseMs }) => longestServicePauseMs),
-      pauseFromMs: changeovers.map(({ longestServicePauseFromMs }) => longestServicePauseFromMs),
-      databasePauseMs: changeovers.map(({ pauseMs = 0 }) => pauseMs),
-      commandMs: changeovers.map(({ commandMs }) => commandMs),
-      allServicesPauseMs: changeovers.map(({ clientDowntimeMs }) => clientDowntimeMs),
+      moves: changeovers.map(({ longestServicePauseMs, longestServicePauseFromMs, pauseMs = 0, commandMs, clientDowntimeMs }) => ({
+        pauseMs: longestServicePauseMs,
+        pauseFromMs: longestServicePauseFromMs,
+        databasePauseMs: pauseMs,
+        commandMs,
+        allServicesPauseMs: clientDowntimeMs,
+      })),
       ...writers,
     };
   } catch (error) {

@@ -25,11 +25,10 @@ const WHOLE: Measured = {
   ]),
   failover: { changeover: [3_000, 4_000, 2_000], script: [6_000, 5_000, 9_000], atOnce: [3_000] },
   switchover: {
-    pauseMs: [900, 1_200],
-    pauseFromMs: [4_000, 5_000],
-    databasePauseMs: [300, 400],
-    commandMs: [6_000, 7_000],
-    allServicesPauseMs: [700, 800],
+    moves: [
+      { pauseMs: 900, pauseFromMs: 4_000, databasePauseMs: 300, commandMs: 6_000, allServicesPauseMs: 700 },
+      { pauseMs: 1_200, pauseFromMs: 5_000, databasePauseMs: 400, commandMs: 7_000, allServicesPauseMs: 800 },
+    ],
     acknowledged: 5_000,
     lost: 0,
     duplicated: 0,
@@ -98,7 +97,11 @@ describe("the reach", () => {
   const spoilt: [string, Partial<Measured>, RegExp][] = [
     ["a script that is faster", { failover: { changeover: [3_000], script: [2_999], atOnce: [3_000] } }, /failover by hand/],
     ["more than twice the floor", { failover: { changeover: [4_001], script: [5_000], atOnce: [3_000] } }, /floor/],
-    ["one pause too long", { switchover: { ...WHOLE.switchover!, pauseMs: [900, 3_001] } }, /longest write pause/],
+    [
+      "one pause too long",
+      { switchover: { ...WHOLE.switchover!, moves: WHOLE.switchover!.moves.map((move) => ({ ...move, pauseMs: 3_001 })) } },
+      /longest write pause/,
+    ],
     ["one write lost", { switchover: { ...WHOLE.switchover!, lost: 1 } }, /lost/],
     ["one write made twice", { switchover: { ...WHOLE.switchover!, duplicated: 1 } }, /twice/],
     [

@@ -177,7 +177,7 @@ test("the gate: what no role changes is asked for before it, all that one does a
   expect(differs.map((r) => `${r.type} ${r.name}`).filter((r) => before.includes(r))).toEqual([]);
 });
 
-test("with the database first, only what it stands on comes before it, and what no pod needs comes last", async () => {
+test("with the pods first, only what the database stands on comes before it, and what no pod needs comes last", async () => {
   const options = settings("production-secondary", { activeSite: "secondary", epoch: "2", protectedBy: "primary" });
   const whole = await run(options);
   const until: Partial<Record<Stage, string[]>> = {};
