@@ -208,6 +208,9 @@ export async function runDaemon(folder: string): Promise<void> {
   log("lab", "ready");
 }
 
+/** In the scale of nice(1); what the daemon starts has it too. */
+const SITES_PRIORITY = -5;
+
 /** The sites have machines of their own, and are not to wait for an engine that is at work on this one; for whoever may. */
 function goFirst(): void {
   try {
@@ -216,9 +219,6 @@ function goFirst(): void {
     // Only root takes more than its share.
   }
 }
-
-/** In the scale of nice(1); what the daemon starts has it too. */
-const SITES_PRIORITY = -5;
 
 if (require.main === module) {
   goFirst();
