@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWrites, readWrites } from "../../guard/writes";
+import { DAY } from "../../topology/duration";
 import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
 import { waitForReplay, type Replayed } from "../probes/database";
@@ -13,7 +14,6 @@ import { TargetDatabase } from "./target-database";
 import { TargetUpdate } from "./target-update";
 
 const DATABASE = "aws:rds/instance:Instance";
-const DAY = 86_400_000;
 
 /** Until the guards of the new epoch have started, the driver's own lease lets the services log in. */
 const GRACE_MS = 120_000;
@@ -166,11 +166,16 @@ export class Takeover {
     }
   }
 
-  /** The `data` stack follows; tiers 2 and 3 come up beside it. The target's state hears of the promotion. */
-  async data(): Promise<void> {
+  /**
+   * The `data` stack follows; tiers 2 and 3 come up beside it. The target's state hears of the promotion.
+   * @param elsewhere whether the database is another one than the target had: the `data` stack learns from the target's where it is
+   */
+  async data(elsewhere = false): Promise<void> {
     const { to, epoch } = this.decision;
     await this.env.workspace.configure("data", { activeSite: to, epoch: String(epoch) });
     const settled = this.armedUpdate.done.then(() => refreshStack(this.env, this.incident, to, DATABASE));
+    settled.catch(() => undefined);
+    if (elsewhere) await settled;
     await Promise.all([settled, updateStack(this.env, this.incident, "data", { signal: this.stopping.signal })]);
     this.progress.finish();
   }
