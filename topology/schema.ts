@@ -1,9 +1,6 @@
 import { z } from "zod";
 import { ARCHIVE_CLASSES, describeArchiveClasses, retrievalTier } from "./archive";
-import { Duration, formatDuration } from "./duration";
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+import { DAY, Duration, HOUR, MINUTE, formatDuration } from "./duration";
 
 /** Intervals of backups, in hours: those that come round at the same times each day. */
 const BACKUP_HOURS = [1, 2, 3, 4, 6, 8, 12, 24];
@@ -67,6 +64,9 @@ const Tier = z.strictObject({
   services: z.record(Name, Workload),
 });
 
+const Phase = z.strictObject({ from: Duration, to: Duration });
+const Phases = z.strictObject({ assessment: Phase, failover: Phase, validation: Phase });
+
 const Disaster = z.strictObject({
   title: z.string().min(1),
   rpo: Duration.describe("recovery point objective: how much acknowledged work may be lost, in time"),
@@ -76,9 +76,8 @@ const Disaster = z.strictObject({
     site: Name.optional().describe("the site that takes over; left out where none is set up yet"),
   }),
   automation: z.enum(["full", "partial", "manual"]).describe("how far the recovery is automated"),
+  phases: Phases.optional().describe("its own schedule, counted from the disaster; left out where it is that of every activation"),
 });
-
-const Phase = z.strictObject({ from: Duration, to: Duration });
 
 const Shape = z.strictObject({
   $schema: z.string().optional(),
@@ -103,9 +102,7 @@ const Shape = z.strictObject({
     "provider-outage": Disaster,
     "complete-compromise": Disaster,
   }),
-  phases: z
-    .strictObject({ assessment: Phase, failover: Phase, validation: Phase })
-    .describe("the runbook's schedule of an activation, counted from the outage"),
+  phases: Phases.describe("the runbook's schedule of an activation, counted from the outage"),
   database: z.strictObject({
     name: z.string().regex(/^[a-z_][a-z0-9_]*$/),
     engineVersion: z.string().regex(/^\d+(\.\d+)?$/, 'a PostgreSQL version in quotes, as in "15.8"'),
@@ -136,6 +133,10 @@ const Shape = z.strictObject({
     ),
     retention: Duration.describe("how long a snapshot is kept at the active site; whole days, 1d to 365d"),
     coldRetention: Duration.describe("how long its copy is kept at a cold site; whole days, retention to 365d"),
+    verifyInterval: Duration.prefault("1h").describe(
+      "time between two looks of `changeover watch` at every copy, 5m to 12h; an alarm rings where twice of it passes without a good one",
+    ),
+    testInterval: Duration.prefault("1d").describe("time between two restores of a snapshot by `changeover watch`; verifyInterval or more"),
   }),
   traffic: z.strictObject({
     healthPath: z.string().startsWith("/").describe("what health checks ask for"),
@@ -301,6 +302,14 @@ function crossChecks(t: Topology): Problem[] {
   if (!BACKUP_HOURS.includes(backups.interval / HOUR)) {
     const allowed = BACKUP_HOURS.map((hours) => formatDuration(hours * HOUR)).join(", ");
     problems.push({ path: "backups.interval", value: backups.interval, message: `${allowed}: AWS Backup takes no schedule below an hour` });
+  }
+  const { verifyInterval, testInterval } = backups;
+  if (verifyInterval < 5 * MINUTE || verifyInterval > 12 * HOUR || verifyInterval % MINUTE !== 0) {
+    problems.push({ path: "backups.verifyInterval", value: verifyInterval, message: "whole minutes, 5m to 12h" });
+  }
+  if (testInterval < verifyInterval) {
+    const least = formatDuration(verifyInterval);
+    problems.push({ path: "backups.testInterval", value: testInterval, message: `backups.verifyInterval, ${least}, or more` });
   }
   for (const [name, { rpo, rto, recovery }] of Object.entries(t.disasters)) {
     if (t.sites[recovery.site ?? ""]?.standby !== "cold") continue;
