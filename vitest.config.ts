@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000, env } },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], exclude: crash, ...inOrder, testTimeout: 300_000 } },
+      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], exclude: crash, ...inOrder, testTimeout: 600_000 } },
       // A machine that stalls for seconds fails one of these now and then; what is wrong fails twice.
       { test: { name: "crash", include: crash, ...inOrder, testTimeout: 600_000, retry: 1 } },
     ],
