@@ -6,6 +6,7 @@ import { EXIT } from "./errors";
 import { paint, say, sayJson } from "./output";
 import { StepList } from "./steps";
 import { changeoverVerbs } from "./verbs/changeovers";
+import { estimateVerb } from "./verbs/estimate";
 import { ROOT, common, examples, list, open, type Common } from "./verbs/options";
 
 /** The command. @returns its exit code; see `EXIT` */
@@ -74,6 +75,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
       else say(describePlan(plan));
     });
 
+  estimateVerb(program);
   changeoverVerbs(program);
 
   program

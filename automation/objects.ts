@@ -2,13 +2,18 @@ import type { S3Client } from "@aws-sdk/client-s3";
 
 /** One attempt and one more: what waits longer than that is treated as gone. */
 const ATTEMPTS = 2;
+/** Of an attempt, in milliseconds. */
 const TIMEOUT_MS = 2_000;
 
 /** Objects of one region's buckets: S3's data plane. Credentials and endpoint come from the environment, as for any AWS tool. */
 export class Objects {
   private client: Promise<S3Client> | undefined;
 
-  constructor(readonly region: string) {}
+  /** @param timeoutMs how long an attempt may take, in milliseconds. @default 2000 */
+  constructor(
+    readonly region: string,
+    private readonly timeoutMs = TIMEOUT_MS,
+  ) {}
 
   /** @returns AWS's id of the request @throws where S3 does not take it in time */
   async put(bucket: string, key: string, body: string, contentType = "application/json"): Promise<string | undefined> {
@@ -68,9 +73,13 @@ export class Objects {
     });
   }
 
-  /** @throws naming the region and what was asked for */
-  private async attempt<T>(what: string, send: (client: S3Client, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-    const timeoutMs = TIMEOUT_MS * ATTEMPTS;
+  /**
+   * One request, or several that belong together.
+   * @param what for the error: `put bucket/key`
+   * @throws naming the region and what was asked for; the SDK's own error is its cause
+   */
+  async attempt<T>(what: string, send: (client: S3Client, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeoutMs = this.timeoutMs * ATTEMPTS;
     const abortSignal = AbortSignal.timeout(timeoutMs);
     try {
       return await send(await this.connect(), abortSignal);
@@ -86,7 +95,7 @@ export class Objects {
         new Client({
           region: this.region,
           maxAttempts: ATTEMPTS,
-          requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true },
+          requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: this.timeoutMs, throwOnRequestTimeout: true },
         }),
     );
     return this.client;

@@ -29,12 +29,18 @@ export interface Plan {
   operations: PlannedOperation[];
   /** Resources that stay as they are. */
   unchanged: number;
-  /** On AWS; see docs/figures.md. */
+  /** On AWS, from the decision on; `changeover estimate` has the segments. */
   predicted: { rtoMs: number; rpoMs: number };
 }
 
 /** Kinds that hold data: a plan that replaces or deletes one is wrong. */
-const STATEFUL = ["aws:rds/instance:Instance", "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:route53/zone:Zone"];
+const STATEFUL = [
+  "aws:rds/instance:Instance",
+  "aws:s3/bucket:Bucket",
+  "aws:backup/vault:Vault",
+  "aws:kms/key:Key",
+  "aws:route53/zone:Zone",
+];
 
 const DATA_PLANE = ["aws:s3/bucketObjectv2:BucketObjectv2"];
 

@@ -9,6 +9,8 @@ export interface AccessArgs {
   account: string;
   /** Begins the names of the service's databases, and of its roles: `samia-tarot-production`. */
   prefix: string;
+  /** Buckets of the archives, and of those that they are copied back into when a cold site is activated, by ARN. @default none */
+  archives?: { from: string[]; to: string[] };
   /** Longest session, in seconds, from the second factor on. IAM allows no role less than 3600. @default 3600 */
   sessionSeconds?: number;
 }
@@ -43,7 +45,7 @@ export class Access extends pulumi.ComponentResource {
     );
     new aws.iam.RolePolicy(
       `${name}-operator-policy`,
-      { name: "changeover", role: role.name, policy: policyDocument(changeover(args.account, args.prefix)) },
+      { name: "changeover", role: role.name, policy: policyDocument(changeover(args)) },
       { parent: this },
     );
     this.roleArn = role.arn;
@@ -51,14 +53,16 @@ export class Access extends pulumi.ComponentResource {
   }
 }
 
-/** See everything that the stacks hold, change what a changeover changes. Never the locks of the evidence, nor DNS. */
-function changeover(account: string, prefix: string): Statement[] {
+/** See everything that the stacks hold, change what a changeover changes. Never the locks of the evidence or the vaults, nor DNS. */
+function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
+  const objects = (buckets: string[]): string[] => buckets.map((arn) => `${arn}/*`);
   return [
     {
       Sid: "See",
       Effect: "Allow",
       Action: [
         "backup:Describe*",
+        "backup:Get*",
         "backup:List*",
         "cloudwatch:Describe*",
         "cloudwatch:GetMetricData",
@@ -105,6 +109,22 @@ function changeover(account: string, prefix: string): Statement[] {
       Action: ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject"],
       Resource: [`arn:aws:s3:::${prefix}-${account}-*-switch/*`, `arn:aws:s3:::${prefix}-${account}-*-control/*`],
     },
+    ...(archives
+      ? [
+          {
+            Sid: "Retrieve",
+            Effect: "Allow" as const,
+            Action: ["s3:RestoreObject", "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+            Resource: objects(archives.from),
+          },
+          {
+            Sid: "CopyBack",
+            Effect: "Allow" as const,
+            Action: ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            Resource: objects(archives.to),
+          },
+        ]
+      : []),
     {
       Sid: "Keys",
       Effect: "Allow",
@@ -113,6 +133,26 @@ function changeover(account: string, prefix: string): Statement[] {
       Condition: { "ForAnyValue:StringLike": { "kms:ResourceAliases": `alias/${prefix}-*` } },
     },
     { Sid: "Copies", Effect: "Allow", Action: "s3:PutReplicationConfiguration", Resource: `arn:aws:s3:::${prefix}-${account}-*` },
-    { Sid: "CopyingRole", Effect: "Allow", Action: "iam:PassRole", Resource: `arn:aws:iam::${account}:role/${prefix}-*-replication` },
+    {
+      Sid: "BackupPlans",
+      Effect: "Allow",
+      Action: [
+        "backup:CreateBackupPlan",
+        "backup:UpdateBackupPlan",
+        "backup:DeleteBackupPlan",
+        "backup:CreateBackupSelection",
+        "backup:DeleteBackupSelection",
+        "backup:TagResource",
+        "backup:UntagResource",
+      ],
+      // AWS names a plan by a number of its own.
+      Resource: `arn:aws:backup:*:${account}:backup-plan:*`,
+    },
+    {
+      Sid: "CopyingRoles",
+      Effect: "Allow",
+      Action: "iam:PassRole",
+      Resource: ["replication", "backup"].map((role) => `arn:aws:iam::${account}:role/${prefix}-*-${role}`),
+    },
   ];
 }

@@ -41,6 +41,33 @@ export function replicaLag(database: pulumi.Input<string>, seconds: number): Ala
   };
 }
 
+/**
+ * Objects that reach a site later than its objective allows. It rings where they should arrive: S3 gives the metric in the region of the
+ * destination, and only while something is copied, so that no data is no alarm; the direction turns round with the active site.
+ * @param from site that is copied from
+ * @param rule id of the rule that copies
+ * @param seconds the longest time
+ */
+export function copiesLate(
+  from: string,
+  bucket: { short: string; source: string; destination: string },
+  rule: string,
+  seconds: number,
+): AlarmSpec {
+  return {
+    name: `copies-${from}-${bucket.short}`,
+    description: `Objects of ${bucket.source} arrive more than ${seconds} s late: losing ${from} now would lose more than the objective allows.`,
+    namespace: "AWS/S3",
+    metric: "ReplicationLatency",
+    dimensions: { SourceBucket: bucket.source, DestinationBucket: bucket.destination, RuleId: rule },
+    statistic: "Maximum",
+    rings: "above",
+    threshold: seconds,
+    minutes: 1,
+    missing: "missing",
+  };
+}
+
 /** Storage that runs full stops a writer, and a replica too. */
 export function storageLeft(database: pulumi.Input<string>, gib: number): AlarmSpec {
   return {

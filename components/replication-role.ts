@@ -6,8 +6,10 @@ import { policyDocument, type Statement } from "./policy-document";
 export interface ReplicationRoleArgs {
   /** Physical names of the site that copies from. */
   names: SiteNames;
-  /** Every site that this one may copy to, whether it does now or not. */
-  destinations: SiteNames[];
+  /** Every site whose buckets this one may copy to, whether it does now or not. */
+  standbys: SiteNames[];
+  /** Every site whose archives it copies to. */
+  archives: SiteNames[];
   /** The service's buckets, by short name. */
   buckets: string[];
   /** Key of this site. */
@@ -60,25 +62,36 @@ export class ReplicationRole extends pulumi.ComponentResource {
   }
 }
 
-function copyStatements({ names, destinations, buckets, account }: ReplicationRoleArgs, keyArn: string): Statement[] {
+function copyStatements({ names, standbys, archives, buckets, account }: ReplicationRoleArgs, keyArn: string): Statement[] {
   const sources = buckets.map((bucket) => names.bucketArn(bucket));
+  const destinations = buckets.flatMap((bucket) => [
+    ...standbys.map((site) => site.bucketArn(bucket)),
+    ...archives.map((site) => site.archiveArn(bucket)),
+  ]);
   return [
     { Sid: "ReadRules", Effect: "Allow", Action: ["s3:GetReplicationConfiguration", "s3:ListBucket"], Resource: sources },
     {
       Sid: "ReadObjects",
       Effect: "Allow",
-      Action: ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+      Action: [
+        "s3:GetObjectVersionForReplication",
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionTagging",
+        // A copy keeps its original's lock.
+        "s3:GetObjectRetention",
+        "s3:GetObjectLegalHold",
+      ],
       Resource: sources.map((arn) => `${arn}/*`),
     },
     {
       Sid: "WriteCopies",
       Effect: "Allow",
       Action: ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-      Resource: destinations.flatMap((site) => buckets.map((bucket) => `${site.bucketArn(bucket)}/*`)),
+      Resource: destinations.map((arn) => `${arn}/*`),
     },
     { Sid: "Decrypt", Effect: "Allow", Action: "kms:Decrypt", Resource: keyArn },
     // The other sites' keys are known here by their alias alone; IAM takes keys, so the alias stands in a condition.
-    ...destinations.map((site): Statement => ({
+    ...[...standbys, ...archives].map((site): Statement => ({
       Sid: `EncryptIn${site.region.replace(/-/g, "")}`,
       Effect: "Allow",
       Action: ["kms:Encrypt", "kms:GenerateDataKey"],

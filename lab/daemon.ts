@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Topology } from "../topology/schema";
+import { createBackup } from "./backup";
 import { createBalancers } from "./balancer";
 import { CertificateAuthority } from "./certificates";
 import { Chaos } from "./chaos";
@@ -31,6 +32,10 @@ export interface LabDescription {
   plugins: Record<string, "official" | "stand-in">;
   /** `PULUMI_HOME` that has them. */
   pulumiHome: string;
+  /** How long a day of S3's lasts, in ms. */
+  storageDayMs: number;
+  /** How long an hour of AWS Backup's schedules lasts, in ms. */
+  backupHourMs: number;
 }
 
 /** Runs the lab's parts until it is told to stop. One process; the real servers are its children. */
@@ -59,8 +64,10 @@ export async function runDaemon(folder: string): Promise<void> {
   const postgres = createPostgres(lab);
   const balancers = createBalancers(lab, { dnsNames: [`*.${topology.domain}`, topology.domain] });
   const dns = createDns(lab, balancers);
-  const replication = createReplication(lab);
+  const replication = createReplication(lab, { dayMs: description.storageDayMs });
+  const backup = createBackup(lab, { hourMs: description.backupHourMs });
   const gateway = createGateway(lab, [
+    ...backup.mends,
     rdsMend(postgres),
     targetHealth((arn) => balancers.targetHealth(arn)),
     healthStatus(() => dns.health()),
@@ -72,7 +79,11 @@ export async function runDaemon(folder: string): Promise<void> {
     warm.map(async ([name, site]) => ({ site: name, cluster: await createCluster(lab, site.region, { programs: files.programs }) })),
   );
   // What others depend on comes first; it is stopped last.
-  const parts: LabPart[][] = [[moto], [gateway, ...clusters.map(({ cluster }) => cluster)], [postgres, balancers, dns, replication]];
+  const parts: LabPart[][] = [
+    [moto],
+    [gateway, ...clusters.map(({ cluster }) => cluster)],
+    [postgres, balancers, dns, replication, backup],
+  ];
   const all = parts.flat();
   const lost = new Map<string, { mode: OutageMode; at: string }>();
 

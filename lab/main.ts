@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import { complain } from "../automation/main";
 import { say, sayJson } from "../automation/output";
+import { parseDuration } from "../topology/duration";
+import { BadInput } from "../topology/errors";
 import { addChaos } from "./chaos/command";
 import { askLab, runningLab } from "./control";
 import { labDown } from "./down";
@@ -35,7 +37,21 @@ function build(): Command {
     .command("up")
     .description("bring the sites up and deploy every stack")
     .option("--json", "print JSON")
-    .action(async ({ json }: { json?: boolean }) => {
+    .option("--storage-day <duration>", "how long a day of S3's lasts here, for transitions to an archive and retrievals from it", "60s")
+    .option(
+      "--backup-hour <duration>",
+      "how long an hour of AWS Backup's schedules lasts here: an hourly backup comes round so often",
+      "30s",
+    )
+    .action(async ({ json, storageDay, backupHour }: { json?: boolean; storageDay: string; backupHour: string }) => {
+      const storageDayMs = parseDuration(storageDay) ?? 0;
+      if (storageDayMs < 1_000) {
+        throw new BadInput([{ path: "--storage-day", value: storageDay, message: "a duration of 1s or more, as in 60s or 24h" }]);
+      }
+      const backupHourMs = parseDuration(backupHour) ?? 0;
+      if (backupHourMs < 1_000) {
+        throw new BadInput([{ path: "--backup-hour", value: backupHour, message: "a duration of 1s or more, as in 30s or 1h" }]);
+      }
       const interrupt = (): void => {
         process.stderr.write("interrupted: the lab is taken down\n");
         void labDown(labFolder(), ROOT)
@@ -44,7 +60,7 @@ function build(): Command {
       };
       process.on("SIGINT", interrupt);
       process.on("SIGTERM", interrupt);
-      await labUp({ quiet: json === true });
+      await labUp({ quiet: json === true, storageDayMs, backupHourMs });
       const status = await askLab<LabStatus>("GET", "/status");
       if (json) sayJson(status);
       else say(describeLab(status));
@@ -104,6 +120,11 @@ function build(): Command {
     .command("drill")
     .description("a changeover practised in the lab against clock and clients")
     .argument("[scenario]", `${[...SCENARIOS.map(({ name }) => name), ALL].join(", ")} (each in a lab of its own)`, "regional-outage")
+    .option(
+      "-e, --environment <name>",
+      "environment whose objectives this is evidence for; changeover estimate shows it",
+      process.env["CHANGEOVER_ENVIRONMENT"] ?? "production",
+    )
     .option("--out <folder>", "where drill.json, report.html and the incidents' journals go (default: drill-<time>)")
     .addOption(new Option("--mode <mode>", "how the region is lost").choices(["stop", "blackhole"]).default("stop"))
     .option("--keep", "leave the lab up afterwards")

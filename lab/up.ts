@@ -11,6 +11,7 @@ import { Workspace } from "../automation/workspace";
 import { startTimeOf } from "../setup/process.mjs";
 import { loadTopology } from "../stacks/topology-file";
 import type { Topology } from "../topology/schema";
+import { DEFAULT_PACE } from "./backup";
 import { CertificateAuthority } from "./certificates";
 import { clockOptions } from "./chaos/clock";
 import { askLab, runningLab } from "./control";
@@ -23,6 +24,7 @@ import { ProcessTable } from "./processes";
 import { buildPrograms, labTools } from "./tools";
 import { answersEverywhere } from "./serving";
 import type { LabStatus } from "./status";
+import { DAY_MS } from "./storage";
 import { url, world } from "./world";
 
 /** Logins of the lab; secret in the stacks' config like any other. */
@@ -35,7 +37,11 @@ interface Secrets {
  * Brings the lab up: set-up, servers, every stack, until each tier serves.
  * @throws Refused where another lab runs
  */
-export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promise<void> {
+export async function labUp({
+  quiet = false,
+  storageDayMs = DAY_MS,
+  backupHourMs = DEFAULT_PACE.hourMs,
+}: { quiet?: boolean; storageDayMs?: number; backupHourMs?: number } = {}): Promise<void> {
   const folder = labFolder();
   const files = labFiles(folder);
   await refuseSecondLab(folder);
@@ -52,7 +58,8 @@ export async function labUp({ quiet = false }: { quiet?: boolean } = {}): Promis
     for (const path of [folder, files.state, files.journals]) mkdirSync(path, { recursive: true });
     const topology = loadTopology(join(ROOT, "topology.yaml"));
     const privileged = await canBindLowPorts();
-    const description: LabDescription = { topology, privileged, tools: tools.paths, plugins: tools.plugins, pulumiHome: tools.pulumiHome };
+    const { paths, plugins, pulumiHome } = tools;
+    const description: LabDescription = { topology, privileged, tools: paths, plugins, pulumiHome, storageDayMs, backupHourMs };
     writeFileSync(files.description, JSON.stringify(description, null, 2));
     writeFileSync(files.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
     const secrets: Secrets = {
@@ -163,7 +170,9 @@ async function deploy(topology: Topology, certificates: CertificateAuthority, se
       throw error;
     }
   };
-  await Promise.all([topology.home, ...cold].map((part) => update(part)));
+  // A rule that copies to an archive names a bucket that S3 looks for.
+  await Promise.all(cold.map((part) => update(part)));
+  await update(topology.home);
   await Promise.all([...standbys, "data"].map((part) => update(part)));
   const [standby] = standbys;
   if (standby !== undefined) await workspace.configure(topology.home, { protectedBy: standby });

@@ -5,7 +5,7 @@ import { isExecutable, needOnPath, onPath, run } from "./run";
 
 /** The oldest version whose replicas follow a promotion as the lab needs it. */
 const OLDEST = 14;
-const TOOLS = ["postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_rewind", "psql"] as const;
+const TOOLS = ["postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_verifybackup", "pg_rewind", "psql"] as const;
 
 /** Where packages put versions that are not on PATH. */
 const KEPT_IN = ["/usr/lib/postgresql", "/usr", "/usr/local", "/opt/homebrew/opt", "/usr/local/opt"];

@@ -5,6 +5,7 @@ import { Alarms } from "../components/alarms";
 import { Audit } from "../components/audit";
 import { Traffic } from "../components/traffic";
 import { planChain } from "../components/traffic-plan";
+import type { SiteNames } from "../topology/names";
 import { otherStack, regionProvider, type Context } from "./context";
 
 /** Where Route 53 keeps its control plane and publishes its metrics; the rest of the stack lives beside it. */
@@ -41,7 +42,21 @@ export function edge(context: Context): Record<string, unknown> {
     { prefix: names.audit, alarms: Object.entries(traffic.siteChecks).map(([site, check]) => siteHealth(site, check)) },
     inRegion,
   );
-  const access = new Access("access", { role: names.operatorRole, account, prefix: `${service}-${environment}` }, inRegion);
+  const cold = Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "cold");
+  const atCold = (arn: (site: SiteNames, bucket: string) => string): string[] =>
+    cold.flatMap((site) => topology.storage.buckets.map((bucket) => arn(names.site(site), bucket)));
+  const access = new Access(
+    "access",
+    {
+      role: names.operatorRole,
+      account,
+      prefix: `${service}-${environment}`,
+      ...(cold.length > 0 && {
+        archives: { from: atCold((site, bucket) => site.archiveArn(bucket)), to: atCold((site, bucket) => site.bucketArn(bucket)) },
+      }),
+    },
+    inRegion,
+  );
   const audit = new Audit("audit", { trail: names.audit, bucket: names.auditBucket, region: EDGE_REGION, account }, inRegion);
 
   return {

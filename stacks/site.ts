@@ -1,8 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { replicaLag, serving, storageLeft } from "../components/alarm-specs";
+import { copiesLate, replicaLag, serving, storageLeft, type AlarmSpec } from "../components/alarm-specs";
 import { Alarms } from "../components/alarms";
-import { ARCHIVE, Backups } from "../components/backups";
+import { Archive } from "../components/archive";
+import { BackupPlan } from "../components/backup-plan";
+import { BackupRole } from "../components/backup-role";
+import { Backups } from "../components/backups";
 import { Balancer } from "../components/balancer";
 import { there } from "../components/batches";
 import { ControlBucket } from "../components/control-bucket";
@@ -12,13 +15,14 @@ import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
 import { known } from "../components/known";
 import { Network } from "../components/network";
-import { Storage } from "../components/storage";
+import { copyRuleId, Storage, type CopyTarget } from "../components/storage";
 import { SwitchBucket } from "../components/switch-bucket";
 import { TakeoverSwitch } from "../components/takeover-switch";
 import { planWorkloads } from "../components/workload-plan";
 import { Workloads } from "../components/workloads";
+import { rpoOfCopies, timeControlled } from "../topology/replication";
 import { bornAsReplica, takeoverSwitchOn } from "../topology/roles";
-import type { SiteName } from "../topology/schema";
+import { LONGEST_RETENTION, type SiteName } from "../topology/schema";
 import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
 import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
@@ -26,9 +30,9 @@ import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
 const DAY = 86_400_000;
 
 /**
- * One site, in whatever role the config gives it. Active and standby differ in four places: what the database streams
- * from, the pods' environment and number, where the buckets are copied to, and the takeover switch. A fenced site has no
- * database but those that it left.
+ * One site, in whatever role the config gives it. Active and standby differ in five places: what the database streams
+ * from, the pods' environment and number, where the buckets are copied to, the takeover switch, and whether the database
+ * is backed up. A fenced site has no database but those that it left.
  * @throws BadInput for a config that does not hold together
  */
 export async function site(context: Context, name: SiteName): Promise<Record<string, unknown>> {
@@ -85,14 +89,26 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     loadBalancer: { arn, dnsName, zoneId },
   });
 
+  const { buckets, archiveClass } = topology.storage;
+  const archiveAfterDays = topology.storage.archiveAfter / DAY;
+  const lockDays = topology.storage.lockFor / DAY;
+  const late = lateCopies(context, name, otherWarmSites);
+
+  const keepDays = { least: topology.backups.retention / DAY, most: LONGEST_RETENTION / DAY };
   if (!warm) {
-    const backups = new Backups("backups", { names, keyArn, archiveAfterDays: topology.storage.archiveAfter / DAY }, inRegion);
+    const { vaultArn } = new Backups(
+      "backups",
+      { names, keyArn, keepDays, account, copiesOf: otherWarmSites.map((other) => all.site(other)) },
+      inRegion,
+    );
+    const archive = new Archive(
+      "archive",
+      { names, buckets, keyArn, storageClass: archiveClass, afterDays: archiveAfterDays, lockDays },
+      inRegion,
+    );
+    if (late.length > 0) new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: late }, inRegion);
     const surroundings = await around();
-    return {
-      ...outputs(surroundings),
-      vault: backups.vaultArn,
-      buckets: { ...surroundings.ownBuckets, [ARCHIVE]: backups.archive },
-    };
+    return { ...outputs(surroundings), vault: vaultArn, buckets: surroundings.ownBuckets, archives: archive.buckets };
   }
 
   const held = context.gate && podsFirst ? context.gate.before("rest").then(around) : around();
@@ -203,15 +219,20 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const { balancer, ownBuckets } = surroundings;
 
   new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  const target = (other: SiteName): CopyTarget => ({ names: all.site(other), timeControlled: timeControlled(topology, other) });
   const storage = new Storage(
     "storage",
     {
       names,
-      buckets: topology.storage.buckets,
+      buckets,
       otherSites: otherWarmSites.map((other) => all.site(other)),
+      ...(active && warm.protectedBy !== undefined && { copyTo: target(warm.protectedBy) }),
+      archives: others
+        .filter((other) => !otherWarmSites.includes(other))
+        .map((cold) => ({ ...target(cold), ...(archiveAfterDays === 0 && { storageClass: archiveClass }) })),
+      lockDays,
       keyArn,
       account,
-      ...(active && warm.protectedBy !== undefined && { copyTo: all.site(warm.protectedBy) }),
     },
     inRegion,
   );
@@ -221,6 +242,27 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     ? new TakeoverSwitch("takeover", { bucket: ownBuckets.switch, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
     : undefined;
 
+  const { vault, vaultArn } = new Backups("backups", { names, keyArn, keepDays, account }, inRegion);
+  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
+  const { arn: roleArn } = new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
+  // Behind the switch: whoever waits for the tiers 0 and 1 does not wait for this.
+  if (takeover) {
+    new BackupPlan(
+      "backup",
+      {
+        names,
+        databaseArn: database.arn,
+        vault,
+        roleArn,
+        intervalMs: topology.backups.interval,
+        keepDays: keepDays.least,
+        copyTo: coldSites.map((site) => ({ names: site, keepDays: topology.backups.coldRetention / DAY })),
+        after: [takeover],
+      },
+      inRegion,
+    );
+  }
+
   new Alarms(
     "alarms",
     {
@@ -229,6 +271,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       alarms: [
         replicaLag(database.identifier, definitionOfDatabase.maxLag / 1_000),
         storageLeft(database.identifier, Math.ceil(definitionOfDatabase.storageGb / 10)),
+        ...late,
         ...tiers
           .slice(0, 2)
           .flatMap((tier) => tier.services)
@@ -256,8 +299,22 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     generation: done.apply(() => warm.generation),
     retained: database.retained,
     database: { identifier: database.identifier, address: database.address, port: database.port, name: definitionOfDatabase.name },
+    vault: vaultArn,
     namespace: workloads.namespace,
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
     buckets: { ...ownBuckets, ...storage.buckets },
   };
+}
+
+/** Alarms of a site for what should arrive in its buckets, where copies to it have a time to keep. They are the same in every role. */
+function lateCopies({ topology, names: all }: Context, name: SiteName, sources: SiteName[]): AlarmSpec[] {
+  const rpo = timeControlled(topology, name) ? rpoOfCopies(topology, name) : undefined;
+  if (rpo === undefined) return [];
+  const names = all.site(name);
+  const kept = (short: string): string => (topology.sites[name]?.standby === "cold" ? names.archive(short) : names.bucket(short));
+  return sources.flatMap((from) =>
+    topology.storage.buckets.map((short) =>
+      copiesLate(from, { short, source: all.site(from).bucket(short), destination: kept(short) }, copyRuleId(names), rpo / 1_000),
+    ),
+  );
 }

@@ -1,29 +1,54 @@
-import type { Topology } from "./schema";
+import type { Loss } from "./estimate/losses";
+import { failover, recoveryOf } from "./estimate/recoveries";
+import { schedule, type Scheduled } from "./estimate/schedule";
+import type { DisasterName, SiteName, Topology } from "./schema";
 
-/**
- * What a failover of this configuration takes on AWS, by segment, in milliseconds. Sources are in docs/figures.md;
- * decision time is a person's and not in it.
- */
-export interface Estimate {
-  detectMs: number;
-  promoteMs: number;
-  servicesMs: number;
-  trafficMs: number;
+/** What the topology and published figures predict on AWS. Times in milliseconds. */
+export interface Prediction {
+  /** Disaster to the write read back. */
   rtoMs: number;
+  /** How old the newest copy of what is lost may be. */
   rpoMs: number;
+  /** Those that are critical add up to `rtoMs`. */
+  segments: Scheduled[];
+  /** The largest is `rpoMs`. */
+  losses: Loss[];
 }
 
-/** Amazon RDS user guide, 'Promoting a read replica': several minutes; the provider's own polling adds over a minute. */
-const PROMOTION_MS = 5 * 60_000;
-/** Image pull, start and first readiness of one tier; tiers start one after the other. */
-const TIER_MS = 30_000;
+export interface Estimate {
+  disaster: DisasterName;
+  title: string;
+  /** Site that takes over, where the topology names one. */
+  site?: SiteName;
+  objective: { rtoMs: number; rpoMs: number };
+  /** `null` where nothing can be said; `why` then says why. */
+  predicted: Prediction | null;
+  why?: string;
+}
 
-export function estimateFailover(topology: Topology): Estimate {
-  const { traffic, tiers, database } = topology;
-  const detectMs = traffic.healthInterval * traffic.healthFailures;
-  const servicesMs = TIER_MS * tiers.length;
-  const trafficMs = traffic.healthInterval * traffic.takeoverFailures + traffic.ttl;
-  // Detection and the resolvers' caches run out while the database is promoted: only what is longer counts.
-  const rtoMs = Math.max(detectMs + traffic.ttl, PROMOTION_MS + servicesMs) + trafficMs;
-  return { detectMs, promoteMs: PROMOTION_MS, servicesMs, trafficMs, rtoMs, rpoMs: database.maxLag };
+/** RTO and RPO of every disaster of the topology. */
+export function estimates(topology: Topology): Estimate[] {
+  return (Object.keys(topology.disasters) as DisasterName[]).map((disaster) => {
+    const { title, rto, rpo, recovery } = topology.disasters[disaster];
+    const found = recoveryOf(topology, disaster);
+    return {
+      disaster,
+      title,
+      ...(recovery.site !== undefined && { site: recovery.site }),
+      objective: { rtoMs: rto, rpoMs: rpo },
+      ...(typeof found === "string" ? { predicted: null, why: found } : { predicted: predict(found) }),
+    };
+  });
+}
+
+/** A failover to a warm standby, from the decision on: what `plan` and a drill say of AWS. Milliseconds. */
+export function estimateFailover(topology: Topology): { promoteMs: number; rtoMs: number; rpoMs: number } {
+  const { segments, rtoMs, rpoMs } = predict(failover(topology, "regional-outage"));
+  const of = (name: string): Scheduled | undefined => segments.find((segment) => segment.name === name);
+  return { promoteMs: of("promote")?.ms ?? 0, rtoMs: rtoMs - (of("decide")?.endsMs ?? 0), rpoMs };
+}
+
+function predict({ segments, losses }: ReturnType<typeof failover>): Prediction {
+  const { segments: scheduled, ms } = schedule(segments);
+  return { rtoMs: ms, rpoMs: Math.max(...losses.map((loss) => loss.ms)), segments: scheduled, losses };
 }

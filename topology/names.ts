@@ -31,6 +31,8 @@ export interface SiteNames {
   /** RDS instance identifier of a generation. */
   database(generation: number): string;
   databaseArn(generation: number): string;
+  /** Every generation's ARN, as a pattern for IAM. */
+  databaseArns: string;
   /** Security group of the site's databases. */
   databaseSecurityGroup: string;
   /** Target group of a service; one load balancer and region a site, so the site is not in it. At most 32 characters. */
@@ -42,6 +44,9 @@ export interface SiteNames {
   keyAliasArn: string;
   bucket(name: string): string;
   bucketArn(name: string): string;
+  /** Bucket of a cold site that keeps the copies of the service's bucket: replication keeps keys, so each has one of its own. */
+  archive(name: string): string;
+  archiveArn(name: string): string;
   /** Bucket that holds the takeover switch and nothing else. */
   switchBucket: string;
   /** Private, locked bucket for journal copies, facts and evidence. */
@@ -53,7 +58,14 @@ export interface SiteNames {
   /** IAM role of the site's guard, which reads the other sites' takeover switches. */
   guardRole: string;
   guardRoleArn: string;
+  /** Backup vault of the site. At most 50 characters. */
   vault: string;
+  vaultArn: string;
+  /** Backup plan that an active site has, and its selection. At most 50 characters. */
+  backupPlan: string;
+  /** IAM role in which AWS Backup takes the site's snapshots and copies them to other sites. */
+  backupRole: string;
+  backupRoleArn: string;
 }
 
 /** Key of the takeover switch in its bucket. */
@@ -91,11 +103,15 @@ export function namesFor(topology: Topology, environment: string): Names {
       const prefix = `${environment}-${site}`;
       const global = `${service}-${environment}-${account}-${site}`;
       const bucket = (name: string): string => `${global}-${name}`;
+      const archive = (name: string): string => fit(`${global}-archive-${name}`, 63);
       const switchBucket = `${global}-switch`;
       const keyAlias = `alias/${service}-${prefix}`;
       const replicationRole = `${service}-${prefix}-replication`;
       const guardRole = `${service}-${prefix}-guard`;
+      const backupRole = `${service}-${prefix}-backup`;
+      const vault = fit(`${service}-${prefix}`, 50);
       const database = (generation: number): string => `${service}-${prefix}-${generation}`;
+      const databaseArn = (generation: number | "*"): string => `arn:aws:rds:${region}:${account}:db:${service}-${prefix}-${generation}`;
       return {
         region,
         prefix,
@@ -103,11 +119,14 @@ export function namesFor(topology: Topology, environment: string): Names {
         databaseSecurityGroup: `${prefix}-database`,
         targetGroup: (workload) => fit(`${environment}-${workload}`, 32),
         balancer: fit(prefix, 32),
-        databaseArn: (generation) => `arn:aws:rds:${region}:${account}:db:${database(generation)}`,
+        databaseArn,
+        databaseArns: databaseArn("*"),
         keyAlias,
         keyAliasArn: `arn:aws:kms:${region}:${account}:${keyAlias}`,
         bucket,
         bucketArn: (name) => `arn:aws:s3:::${bucket(name)}`,
+        archive,
+        archiveArn: (name) => `arn:aws:s3:::${archive(name)}`,
         switchBucket,
         controlBucket: `${global}-control`,
         switchHost: `${switchBucket}.s3.${region}.amazonaws.com`,
@@ -115,7 +134,11 @@ export function namesFor(topology: Topology, environment: string): Names {
         replicationRoleArn: `arn:aws:iam::${account}:role/${replicationRole}`,
         guardRole,
         guardRoleArn: `arn:aws:iam::${account}:role/${guardRole}`,
-        vault: `${service}-${prefix}`,
+        vault,
+        vaultArn: `arn:aws:backup:${region}:${account}:backup-vault:${vault}`,
+        backupPlan: vault,
+        backupRole,
+        backupRoleArn: `arn:aws:iam::${account}:role/${backupRole}`,
       };
     },
   };

@@ -1,5 +1,15 @@
 import { z } from "zod";
+import { ARCHIVE_CLASSES, describeArchiveClasses, retrievalTier } from "./archive";
 import { Duration, formatDuration } from "./duration";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Intervals of backups, in hours: those that come round at the same times each day. */
+const BACKUP_HOURS = [1, 2, 3, 4, 6, 8, 12, 24];
+
+/** The longest that a backup may be kept, in ms. A vault's lock takes none for longer: nobody could take it back before its time. */
+export const LONGEST_RETENTION = 365 * DAY;
 
 const Name = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, digits and dashes, at most 31, a letter first");
 
@@ -89,6 +99,7 @@ const Shape = z.strictObject({
   disasters: z.strictObject({
     "database-failure": Disaster,
     "regional-outage": Disaster,
+    "multi-region-outage": Disaster,
     "provider-outage": Disaster,
     "complete-compromise": Disaster,
   }),
@@ -104,8 +115,27 @@ const Shape = z.strictObject({
     maxLag: Duration.describe("replica lag at which the alarm rings; at most the RPO of a regional outage"),
   }),
   storage: z.strictObject({
-    buckets: z.array(Name).min(1).describe("the service's buckets; each exists at every warm site"),
-    archiveAfter: Duration.describe("age at which the cold site's copies move to Glacier"),
+    buckets: z.array(Name).min(1).describe("the service's buckets; each exists at every warm site, and at a cold one each has an archive"),
+    archiveAfter: Duration.describe(
+      "age at which the cold site's copies move to archiveClass; whole days; 0d: they are put there at once. S3 leaves objects below 128 KB where they are",
+    ),
+    archiveClass: z
+      .enum(ARCHIVE_CLASSES)
+      .default("GLACIER")
+      .describe(
+        "class of the cold site's archive: read at once, in minutes to hours, or in half a day; within the RTO of a disaster that ends there",
+      ),
+    lockFor: Duration.prefault("30d").describe(
+      "how long nobody can delete a version of an object, the account's root included; whole days, 1d to 365d. Deleting an object only hides it",
+    ),
+  }),
+  backups: z.strictObject({
+    interval: Duration.describe(
+      "time between two snapshots of the active database, each of which is copied to the cold sites: 1h, 2h, 3h, 4h, 6h, 8h, 12h or 1d; " +
+        "at most the RPO of a disaster that ends at a cold site",
+    ),
+    retention: Duration.describe("how long a snapshot is kept at the active site; whole days, 1d to 365d"),
+    coldRetention: Duration.describe("how long its copy is kept at a cold site; whole days, retention to 365d"),
   }),
   traffic: z.strictObject({
     healthPath: z.string().startsWith("/").describe("what health checks ask for"),
@@ -255,9 +285,40 @@ function crossChecks(t: Topology): Problem[] {
       message: `${least} to 60s: three times guard.interval, so that one slow look is forgiven, and a minute at most`,
     });
   }
-  const days = t.database.backupRetention / 86_400_000;
-  if (!Number.isInteger(days) || days < 1 || days > 35)
-    problems.push({ path: "database.backupRetention", value: t.database.backupRetention, message: "whole days, 1d to 35d" });
+  const wholeDays = (path: string, value: number, least: number, most: number, why = ""): void => {
+    const days = value / DAY;
+    if (Number.isInteger(days) && days >= least && days <= most) return;
+    problems.push({ path, value, message: `whole days, ${least}d to ${most}d${why}` });
+  };
+  const { backups } = t;
+  const { archiveAfter, archiveClass, lockFor } = t.storage;
+  const longest = LONGEST_RETENTION / DAY;
+  wholeDays("database.backupRetention", t.database.backupRetention, 1, 35);
+  wholeDays("backups.retention", backups.retention, 1, longest);
+  wholeDays("backups.coldRetention", backups.coldRetention, Math.max(1, Math.ceil(backups.retention / DAY)), longest);
+  wholeDays("storage.archiveAfter", archiveAfter, 0, 36_500, "; 0d for at once");
+  wholeDays("storage.lockFor", lockFor, 1, 365, ": nobody can shorten it afterwards");
+  if (!BACKUP_HOURS.includes(backups.interval / HOUR)) {
+    const allowed = BACKUP_HOURS.map((hours) => formatDuration(hours * HOUR)).join(", ");
+    problems.push({ path: "backups.interval", value: backups.interval, message: `${allowed}: AWS Backup takes no schedule below an hour` });
+  }
+  for (const [name, { rpo, rto, recovery }] of Object.entries(t.disasters)) {
+    if (t.sites[recovery.site ?? ""]?.standby !== "cold") continue;
+    if (backups.interval > rpo) {
+      problems.push({
+        path: "backups.interval",
+        value: backups.interval,
+        message: `at most disasters.${name}.rpo, ${formatDuration(rpo)}: ${recovery.site ?? ""} starts from the copies`,
+      });
+    }
+    if (retrievalTier(archiveClass, rto) === undefined) {
+      problems.push({
+        path: "storage.archiveClass",
+        value: archiveClass,
+        message: `one that is read within disasters.${name}.rto, ${formatDuration(rto)}: ${describeArchiveClasses()}`,
+      });
+    }
+  }
   return problems;
 }
 

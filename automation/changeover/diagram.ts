@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { markdownTable } from "../markdown";
 import { AT_REST, EDGES, RETREATS, STATES, retreatFrom, startOf, stepsOf, type Kind, type State } from "./table";
 
 /** Where people find the states of a changeover. */
@@ -34,10 +35,13 @@ export function statesText(): string {
       `## ${kind}`,
       `${KINDS[kind][0]?.toUpperCase()}${KINDS[kind].slice(1)}.`,
       `\`\`\`mermaid\n${diagram(kind)}\n\`\`\``,
-      table([["in state", "step", "what a site can tell of it", "stack", "given up before it is over"], ...stepsOf(kind).map(row)]),
+      markdownTable([["in state", "step", "what a site can tell of it", "stack", "given up before it is over"], ...stepsOf(kind).map(row)]),
     ]),
     "## What the states mean",
-    table([["state", "meaning", "in"], ...(Object.keys(STATES) as State[]).map((state) => [state, STATES[state], kindsWith(state)])]),
+    markdownTable([
+      ["state", "meaning", "in"],
+      ...(Object.keys(STATES) as State[]).map((state) => [state, STATES[state], kindsWith(state)]),
+    ]),
     `At rest (${AT_REST.join(", ")}) nothing has to be resumed. For the way back a step that was begun counts as taken: it may have done all it does. From \`promoted\` on there is none.`,
     `${MODEL}\n`,
   ].join("\n\n");
@@ -52,14 +56,6 @@ const kindsWith = (state: State): string =>
   (Object.keys(KINDS) as Kind[])
     .filter((kind) => EDGES.some((edge) => edge.kind === kind && [edge.from, edge.to].includes(state)))
     .join(", ");
-
-/** As Prettier lays it out, so that formatting everything leaves the file as it is. */
-function table(rows: string[][]): string {
-  const [head = [], ...body] = rows;
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((cells) => cells[column]?.length ?? 0)));
-  const line = (cells: string[]): string => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
-}
 
 const MODEL = `## What was explored
 

@@ -12,7 +12,7 @@ export interface DryRun {
   comparison: Comparison;
   /** Of the target, `data` and the site that is left, in this order. */
   operations: PlannedOperation[];
-  /** How long writes would pause on AWS: the promotion; see docs/figures.md. Milliseconds. */
+  /** How long writes would pause on AWS: the promotion; `changeover estimate` has its source. Milliseconds. */
   moveMs: number;
 }
 

@@ -73,7 +73,8 @@ export function partialJournals(environment: string): string[] {
   return journalsIn(environment).flatMap(({ id, partial }) => (partial ? [id] : []));
 }
 
-function journalsIn(environment: string): { id: string; file: string; partial: boolean }[] {
+/** The journals that this machine has, the oldest first. */
+export function journalsIn(environment: string): { id: string; file: string; partial: boolean }[] {
   const folder = journalFolder(environment);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

@@ -66,6 +66,28 @@ Steps: ${STEPS.join(", ")}`,
     .option("--site <site>", "site of the replica, or its region")
     .addHelpText("after", examples("cut-replication --site secondary", "cut-replication --site secondary --end"))
     .action((options: Options) => apply(options, "cut-replication", () => ({ fault: "cut-replication", site: given(options, "site") })));
+  fault(
+    chaos,
+    "damage-backup",
+    "the newest base backups of a site's databases are damaged, so that a restore from them has to fail; --end repairs",
+  )
+    .option("--site <site>", "site or region")
+    .addOption(
+      new Option("--how <how>", "a byte of a file is another one, or half of the file is gone")
+        .choices(["alter", "truncate"])
+        .default("alter"),
+    )
+    .addHelpText(
+      "after",
+      examples("damage-backup --site primary", "damage-backup --site primary --how truncate", "damage-backup --site primary --end"),
+    )
+    .action((options: Options & { how: "alter" | "truncate" }) =>
+      apply(options, "damage-backup", () => ({ fault: "damage-backup", site: given(options, "site"), how: options.how })),
+    );
+  fault(chaos, "lose-wal", "the newest WAL segment that a site's databases have archived is gone; --end brings it back")
+    .option("--site <site>", "site or region")
+    .addHelpText("after", examples("lose-wal --site primary", "lose-wal --site primary --end"))
+    .action((options: Options) => apply(options, "lose-wal", () => ({ fault: "lose-wal", site: given(options, "site") })));
   fault(chaos, "restart-dns", "the name server closes, and comes back by itself")
     .option("--for <duration>", "how long it is closed", span, 2_000)
     .addHelpText("after", examples("restart-dns", "restart-dns --for 10s", "restart-dns --end"))

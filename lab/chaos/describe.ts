@@ -20,6 +20,10 @@ function what(fault: ActiveFault): string {
       return `the Kubernetes API of ${where} hangs`;
     case "cut-replication":
       return `nothing is replicated to ${where}`;
+    case "damage-backup":
+      return `the newest base backups of ${where} are damaged`;
+    case "lose-wal":
+      return `a WAL segment of ${where}'s archives is missing`;
     case "restart-dns":
       return `the name server is closed for ${formatDuration(fault.forMs)}`;
     case "disk-full":

@@ -16,7 +16,7 @@ export interface Surroundings {
   /** Journals of drivers that run against this lab. */
   journals: string;
   gateway: Pick<Gateway, "setFault">;
-  postgres: Pick<RdsPlane, "identifiersOf" | "replicaSourceOf" | "pauseReplication" | "resumeReplication">;
+  postgres: Pick<RdsPlane, "identifiersOf" | "replicaSourceOf" | "pauseReplication" | "resumeReplication" | "harmBackups">;
   dns: Pick<DnsApi, "pause" | "resume">;
   /** @throws for what is no site or region */
   regionOf(site: string): string;
@@ -146,6 +146,17 @@ export class Chaos {
             // A promoted one, or one that is gone, has nothing to resume.
             const left = replicas.filter((id) => typeof around.postgres.replicaSourceOf(region, id) === "string");
             await Promise.all(left.map((id) => around.postgres.resumeReplication(region, id)));
+          },
+        };
+      }
+      case "damage-backup":
+      case "lose-wal": {
+        const damages = around.postgres.harmBackups(region, record.fault === "lose-wal" ? "remove-wal" : record.how);
+        record.detail = damages.map(({ what }) => what).join(", ");
+        return {
+          end: () => {
+            for (const { undo } of damages) undo();
+            return Promise.resolve();
           },
         };
       }

@@ -15,6 +15,8 @@ export const Fault = z.discriminatedUnion("fault", [
   z.strictObject({ fault: z.literal("latency"), site, ms: z.number().min(0) }),
   z.strictObject({ fault: z.literal("hang-kubernetes"), site }),
   z.strictObject({ fault: z.literal("cut-replication"), site }),
+  z.strictObject({ fault: z.literal("damage-backup"), site, how: z.enum(["alter", "truncate"]).default("alter") }),
+  z.strictObject({ fault: z.literal("lose-wal"), site }),
   z.strictObject({ fault: z.literal("restart-dns"), forMs: z.number().min(0) }),
   z.strictObject({ fault: z.literal("disk-full"), leaveBytes: z.number().int().min(0) }),
   z.strictObject({ fault: z.literal("clock"), shiftMs: z.number().int() }),

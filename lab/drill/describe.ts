@@ -61,7 +61,7 @@ function header(drill: DrillResult, topology: Topology): string {
   return [
     `provider plugins: ${plugins.join(", ")}`,
     `the lab plays health checks every ${formatDuration(drill.lab.healthIntervalMs)} and records that live ${formatDuration(drill.lab.ttlMs)}; on AWS the same configuration gives`,
-    `${formatDuration(topology.traffic.healthInterval)} × ${topology.traffic.healthFailures} + ${formatDuration(topology.traffic.ttl)} TTL, a promotion of minutes, and about ${formatDuration(aws.rtoMs)} in all (docs/figures.md)`,
+    `${formatDuration(topology.traffic.healthInterval)} × ${topology.traffic.healthFailures} + ${formatDuration(topology.traffic.ttl)} TTL, a promotion of minutes, and about ${formatDuration(aws.rtoMs)} from the decision on (changeover estimate)`,
   ].join("\n");
 }
 

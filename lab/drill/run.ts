@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EXIT, Refused, Stopped } from "../../automation/errors";
+import { evidenceFolder } from "../../automation/evidence";
 import { say, sayJson } from "../../automation/output";
 import { BadInput } from "../../topology/errors";
 import { askLab, runningLab } from "../control";
@@ -9,6 +10,7 @@ import { ROOT, labFiles, labFolder } from "../folder";
 import type { LabStatus } from "../status";
 import { labUp } from "../up";
 import { describeDrill } from "./describe";
+import { keepEvidence, recordOf } from "./evidence";
 import { copyFiles, copyJournals } from "./journals";
 import { reportPage } from "./report";
 import { metAll, type DrillResult } from "./result";
@@ -16,6 +18,8 @@ import { SCENARIOS, type Scenario } from "./scenario";
 import { Stage } from "./stage";
 
 export interface DrillOptions {
+  /** Environment whose objectives the drill is evidence for. */
+  environment: string;
   out?: string;
   mode: "stop" | "blackhole";
   keep?: boolean;
@@ -37,16 +41,18 @@ export async function runDrill(name: string, options: DrillOptions): Promise<num
     throw new Refused("each scenario wants a lab of its own, and one is up", "changeover lab down");
   }
   const out = resolve(options.out ?? `drill-${new Date().toISOString().replace(/[-:]/g, "").slice(0, 15)}`);
+  // Before the lab's own variables take the place of the caller's: what is written there goes with the lab.
+  const evidence = evidenceFolder(options.environment);
   const drills: DrillResult[] = [];
   for (const scenario of scenarios) {
     if (!options.json && name === ALL) say(`\n${scenario.name}: ${scenario.description}`);
-    drills.push(await runOne(scenario, name === ALL ? join(out, scenario.name) : out, options));
+    drills.push(await runOne(scenario, name === ALL ? join(out, scenario.name) : out, evidence, options));
   }
   if (options.json) sayJson(name === ALL ? drills : drills[0]);
   return drills.every(metAll) ? EXIT.done : EXIT.objectiveMissed;
 }
 
-async function runOne(scenario: Scenario, out: string, options: DrillOptions): Promise<DrillResult> {
+async function runOne(scenario: Scenario, out: string, evidence: string, options: DrillOptions): Promise<DrillResult> {
   const folder = labFolder();
   const mine = await freshLab(folder);
   const interrupted = new AbortController();
@@ -71,7 +77,7 @@ async function runOne(scenario: Scenario, out: string, options: DrillOptions): P
       // The lab goes, and its journals with it; they say how far it came.
       const { journals } = labFiles(folder);
       copyFiles(
-        readdirSync(journals).map((name) => join(journals, name)),
+        readdirSync(journals, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(journals, entry.name)] : [])),
         out,
       );
       interrupted.signal.throwIfAborted();
@@ -80,11 +86,15 @@ async function runOne(scenario: Scenario, out: string, options: DrillOptions): P
     writeFileSync(join(out, "drill.json"), `${JSON.stringify(drill, null, 2)}\n`);
     writeFileSync(join(out, "report.html"), reportPage(drill, stage.topology));
     const written = ["drill.json", "report.html", ...copyJournals(stage.journals, out), ...copyFiles(stage.diverged, out)];
+    const record = recordOf(stage.topology, drill, stage.journals);
+    const kept = record && (await keepEvidence(stage.topology, drill, record, evidence));
     if (!options.json) {
       say();
       say(describeDrill(drill, stage.topology));
       say(`\nwritten to ${out}: ${written.join(", ")}`);
+      if (kept) say(`evidence for changeover estimate -e ${options.environment}: ${kept.file}`);
     }
+    if (kept?.uncopied !== undefined) process.stderr.write(`the evidence is not in the control bucket: ${kept.uncopied}\n`);
     return drill;
   } finally {
     process.removeListener("SIGINT", interrupt);

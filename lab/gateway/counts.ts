@@ -11,7 +11,7 @@ export interface RequestRecord {
 
 /**
  * Requests that reached a region while it was lost. Those of health checkers and of guards are not among them: they are
- * meant to ask, on the data plane and for one object.
+ * meant to ask, on the data plane and for one object. Nor are those of AWS's own services, which are not the product's.
  */
 export interface OutageCounts {
   mode: OutageMode;
@@ -26,12 +26,14 @@ export interface OutageCounts {
 }
 
 export interface RegionCounts {
-  /** All requests since the gateway started, those of health checkers and guards left out. */
+  /** All requests since the gateway started, those of health checkers, guards and AWS's own services left out. */
   total: number;
   /** Requests of health checkers. */
   probes: number;
   /** Requests of guards, for takeover switches. */
   guards: number;
+  /** Requests of AWS Backup, to RDS. */
+  services: number;
   /** The current outage, or the last one. */
   outage?: OutageCounts;
 }
@@ -43,6 +45,7 @@ export class Counter {
   private total = 0;
   private probes = 0;
   private guards = 0;
+  private services = 0;
   private outage: OutageCounts | undefined;
 
   begin(mode: OutageMode): void {
@@ -53,9 +56,10 @@ export class Counter {
     if (this.outage) this.outage.to ??= new Date().toISOString();
   }
 
-  add(request: Pick<AwsRequest, "service" | "action">, userAgent: string, asker: "probe" | "guard" | "client"): void {
+  add(request: Pick<AwsRequest, "service" | "action">, userAgent: string, asker: "probe" | "guard" | "service" | "client"): void {
     if (asker === "probe") this.probes += 1;
     else if (asker === "guard") this.guards += 1;
+    else if (asker === "service") this.services += 1;
     else this.addClient(request, userAgent);
   }
 
@@ -74,6 +78,7 @@ export class Counter {
       total: this.total,
       probes: this.probes,
       guards: this.guards,
+      services: this.services,
       ...(this.outage ? { outage: this.outage } : {}),
     });
   }

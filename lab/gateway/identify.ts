@@ -25,13 +25,17 @@ const HEALTH_CHECKER_ADDRESS = "15.177.2.1";
 /** User agent of Route 53's health checkers, also in the lab. */
 export const HEALTH_CHECKER_AGENT = "Amazon-Route53-Health-Check-Service";
 
+/** In the user agent of the lab's AWS Backup, which asks RDS. */
+export const BACKUP_AGENT = "AWS-Backup";
+
 /**
  * Who asks, as far as it matters for the counts. A guard is one that reads a takeover switch; whatever else it asked for
- * would be anybody's request.
+ * would be anybody's request. A service is one of AWS's own.
  */
-export function askerOf({ service, action, parameters, headers }: AwsRequest): "probe" | "guard" | "client" {
+export function askerOf({ service, action, parameters, headers }: AwsRequest): "probe" | "guard" | "service" | "client" {
   const agent = headers["user-agent"] ?? "";
   if (agent.startsWith(HEALTH_CHECKER_AGENT)) return "probe";
+  if (agent.includes(BACKUP_AGENT)) return "service";
   const readsSwitch = service === "s3" && action === "GetObject" && parameters["key"] === TAKEOVER_KEY;
   return readsSwitch && agent.includes(GUARD_AGENT) ? "guard" : "client";
 }
@@ -165,6 +169,7 @@ function other(service: string, method: string, url: URL, headers: Record<string
       ...Object.fromEntries(url.searchParams),
       ...(protocol === "rest-json" ? jsonParameters(body) : {}),
       ...(rest.id === undefined ? {} : { id: rest.id }),
+      ...(rest.member === undefined ? {} : { member: rest.member }),
     },
   };
 }

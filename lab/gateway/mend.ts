@@ -10,7 +10,7 @@ export interface AwsRequest {
   /** API action (`DescribeDBInstances`, `PutObject`); `METHOD /path` where the gateway does not know the service's paths. */
   action: string;
   protocol: Protocol;
-  /** Query and form parameters, top-level JSON members, and what the path names (`bucket`, `key`, `id`); `objects` for `DeleteObjects`. */
+  /** Query and form parameters, top-level JSON members, and what the path names (`bucket`, `key`, `id`, `member` of it); `objects` for `DeleteObjects`. */
   parameters: Record<string, string>;
   method: string;
   /** Path and query as moto gets them: buckets are in the path, never in the host. */

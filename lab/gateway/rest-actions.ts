@@ -41,7 +41,11 @@ const BACKUP: Route[] = [
   ["DELETE", /^\/backup-vaults\/([^/]+)\/vault-lock$/, "DeleteBackupVaultLockConfiguration"],
   ["PUT", /^\/backup-vaults\/([^/]+)\/access-policy$/, "PutBackupVaultAccessPolicy"],
   ["GET", /^\/backup-vaults\/([^/]+)\/access-policy$/, "GetBackupVaultAccessPolicy"],
+  ["DELETE", /^\/backup-vaults\/([^/]+)\/access-policy$/, "DeleteBackupVaultAccessPolicy"],
   ["GET", /^\/backup-vaults\/([^/]+)\/recovery-points$/, "ListRecoveryPointsByBackupVault"],
+  ["GET", /^\/backup-vaults\/([^/]+)\/recovery-points\/([^/]+)$/, "DescribeRecoveryPoint"],
+  ["DELETE", /^\/backup-vaults\/([^/]+)\/recovery-points\/([^/]+)$/, "DeleteRecoveryPoint"],
+  ["GET", /^\/backup-vaults\/([^/]+)\/recovery-points\/([^/]+)\/restore-metadata$/, "GetRecoveryPointRestoreMetadata"],
   ["PUT", /^\/backup\/plans$/, "CreateBackupPlan"],
   ["GET", /^\/backup\/plans$/, "ListBackupPlans"],
   ["GET", /^\/backup\/plans\/([^/]+)$/, "GetBackupPlan"],
@@ -49,12 +53,17 @@ const BACKUP: Route[] = [
   ["DELETE", /^\/backup\/plans\/([^/]+)$/, "DeleteBackupPlan"],
   ["PUT", /^\/backup\/plans\/([^/]+)\/selections$/, "CreateBackupSelection"],
   ["GET", /^\/backup\/plans\/([^/]+)\/selections$/, "ListBackupSelections"],
-  ["GET", /^\/backup\/plans\/([^/]+)\/selections\/[^/]+$/, "GetBackupSelection"],
-  ["DELETE", /^\/backup\/plans\/([^/]+)\/selections\/[^/]+$/, "DeleteBackupSelection"],
+  ["GET", /^\/backup\/plans\/([^/]+)\/selections\/([^/]+)$/, "GetBackupSelection"],
+  ["DELETE", /^\/backup\/plans\/([^/]+)\/selections\/([^/]+)$/, "DeleteBackupSelection"],
   ["PUT", /^\/backup-jobs$/, "StartBackupJob"],
   ["GET", /^\/backup-jobs$/, "ListBackupJobs"],
+  ["GET", /^\/backup-jobs\/([^/]+)$/, "DescribeBackupJob"],
   ["PUT", /^\/copy-jobs$/, "StartCopyJob"],
+  ["GET", /^\/copy-jobs$/, "ListCopyJobs"],
+  ["GET", /^\/copy-jobs\/([^/]+)$/, "DescribeCopyJob"],
   ["PUT", /^\/restore-jobs$/, "StartRestoreJob"],
+  ["GET", /^\/restore-jobs$/, "ListRestoreJobs"],
+  ["GET", /^\/restore-jobs\/([^/]+)$/, "DescribeRestoreJob"],
   ["GET", /^\/tags\/(.+)$/, "ListTags"],
   ["POST", /^\/tags\/(.+)$/, "TagResource"],
   ["POST", /^\/untag\/(.+)$/, "UntagResource"],
@@ -62,12 +71,14 @@ const BACKUP: Route[] = [
 
 const SERVICES: Record<string, Route[]> = { route53: ROUTE53, backup: BACKUP };
 
-/** Action and the identifier in the path. For a service or path that is not listed: `METHOD /path`. */
-export function restAction(service: string, method: string, pathname: string): { action: string; id?: string } {
+/** Action, the identifier in the path, and that of what is in it. For a service or path that is not listed: `METHOD /path`. */
+export function restAction(service: string, method: string, pathname: string): { action: string; id?: string; member?: string } {
   const path = pathname.replace(/^\/\d{4}-\d{2}-\d{2}(?=\/)/, "").replace(/(?<=.)\/$/, "");
   for (const [routeMethod, pattern, action] of SERVICES[service] ?? []) {
     const match = routeMethod === method ? pattern.exec(path) : null;
-    if (match) return { action, ...(match[1] === undefined ? {} : { id: decodeURIComponent(match[1]) }) };
+    if (!match) continue;
+    const [id, member] = match.slice(1).map(decodeURIComponent);
+    return { action, ...(id === undefined ? {} : { id }), ...(member === undefined ? {} : { member }) };
   }
   return { action: `${method} ${path}` };
 }

@@ -11,6 +11,16 @@ export interface ServerSettings {
   parameters: Record<string, string>;
   /** Where a replica streams from; `undefined` for a primary, and for a replica that is cut off. */
   upstream?: Upstream;
+  /** `archive_command`; `undefined` archives nothing. */
+  archiveCommand?: string;
+  /** What it starts from, when its folder is a backup that has to be brought to a moment. */
+  recovery?: Recovery;
+}
+
+export interface Recovery {
+  restoreCommand: string;
+  /** ms since the epoch. PostgreSQL stops before the first commit after it, and does not start where it finds none. */
+  until: number;
 }
 
 export interface Upstream {
@@ -73,7 +83,7 @@ export function effectiveParameters(parameters: Record<string, string>): { honou
 /** postgresql.conf, whole. */
 export function postgresqlConf(settings: ServerSettings): string {
   const { honoured } = effectiveParameters(settings.parameters);
-  const { upstream } = settings;
+  const { upstream, recovery } = settings;
   const values: Record<string, string> = {
     listen_addresses: settings.endpoint.host,
     port: String(settings.endpoint.port),
@@ -96,7 +106,15 @@ export function postgresqlConf(settings: ServerSettings): string {
     fsync: "off",
     synchronous_commit: "on",
     wal_level: honoured["rds.logical_replication"] === "1" ? "logical" : "replica",
-    hot_standby: "on",
+    // While it recovers it is not what was asked for, and nobody is to read it.
+    hot_standby: recovery ? "off" : "on",
+    // Always, since a promotion goes on without a restart.
+    archive_mode: "on",
+    archive_command: settings.archiveCommand ?? "true",
+    restore_command: recovery?.restoreCommand ?? "",
+    // Names of time zones, `Z` among them, are not known yet when this is read.
+    recovery_target_time: recovery ? new Date(recovery.until).toISOString().replace("Z", "+00") : "",
+    recovery_target_action: recovery ? "promote" : "pause",
     max_wal_senders: "20",
     max_replication_slots: "20",
     // No slots: one left by a promoted replica would keep the old source's WAL for ever.

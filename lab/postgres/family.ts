@@ -49,12 +49,17 @@ export async function killFamilies(postmasters: number[]): Promise<void> {
 /**
  * Ends server processes whose postmaster is gone. A running child ends by itself when that happens; one that was frozen cannot.
  * @param clusterName what `cluster_name` of the servers begins with: it is in the title of each of their processes
+ * @param folder of their data, or one above it: a child that was frozen as it began has its postmaster's command line still
  * @returns how many there were
  */
-export async function killOrphans(clusterName: string): Promise<number> {
+export async function killOrphans(clusterName: string, folder: string): Promise<number> {
   const doomed = processes()
     .map(({ pid }) => pid)
-    .filter((pid) => commandLine(pid).startsWith(`postgres: ${clusterName}`));
+    .filter((pid) => {
+      const line = commandLine(pid);
+      const own = [`\0-D\0${folder}\0`, `\0-D\0${folder}/`];
+      return line.startsWith(`postgres: ${clusterName}`) || own.some((argument) => line.includes(argument));
+    });
   for (const pid of doomed) send(pid, "SIGKILL");
   await gone(doomed);
   return doomed.length;

@@ -5,23 +5,28 @@ import type { AwsChange, LabContext, LabPart, OutageMode } from "../part";
 import { REGIONS, type Endpoint } from "../world";
 import { killOrphans } from "./family";
 import { databaseIdentity, type Identity } from "./identity";
+import { AutomatedBackups, type AutomatedBackup } from "./automated-backups";
+import { harm as doHarm, type Damage, type Harm } from "./damage";
 import { Instance } from "./instance";
+import { DEFAULT_TIMES, type BackupTimes } from "./keeper";
 import { Outages } from "./outages";
-import { parseIdentifier, type InstanceName, type InstanceState, type RdsPlane } from "./plane";
+import { ACCOUNT, parseIdentifier, type InstanceName, type InstanceState, type RdsEvent, type RdsPlane } from "./plane";
+import { backupToRestore, restoreTimeOf } from "./restore-request";
 import { Records, type InstanceRecord } from "./records";
 import type { Replication } from "./replication";
 import { freezeServers, killServers, removeDataFolder, thawServers } from "./server";
-import { Snapshots, type SnapshotState } from "./snapshots";
+import { parseSnapshotIdentifier, Snapshots, type Snapshot } from "./snapshots";
+import { Transfers } from "./transfers";
 
 export type { InstanceState, RdsPlane } from "./plane";
 export type { Replication } from "./replication";
 
-/** Account of all ARNs in the lab. */
-const ACCOUNT = "123456789012";
-
-/** A PostgreSQL server for each DB instance of PostgreSQL that moto records, at `region.database(n)`. */
-export function createPostgres(lab: LabContext): LabPart & RdsPlane {
-  return new PostgresPlane(lab);
+/**
+ * A PostgreSQL server for each DB instance of PostgreSQL that moto records, at `region.database(n)`.
+ * @param times of automated backups, where they differ from the lab's
+ */
+export function createPostgres(lab: LabContext, times: Partial<BackupTimes> = {}): LabPart & RdsPlane {
+  return new PostgresPlane(lab, { ...DEFAULT_TIMES, ...times });
 }
 
 class PostgresPlane implements LabPart, RdsPlane {
@@ -32,6 +37,11 @@ class PostgresPlane implements LabPart, RdsPlane {
   private readonly outages = new Outages();
   private readonly records: Records;
   private readonly snapshots: Snapshots;
+  private readonly transfers: Transfers;
+  private readonly backups: AutomatedBackups;
+  private readonly events: RdsEvent[] = [];
+  /** How many instances have had a name. */
+  private readonly named = new Map<string, number>();
   private readonly folder: string;
   /** Marks processes of this lab among others on the machine. */
   private readonly token: string;
@@ -41,19 +51,25 @@ class PostgresPlane implements LabPart, RdsPlane {
   private reconciling: Promise<void> | undefined;
   private reconcileAgain = false;
 
-  constructor(private readonly lab: LabContext) {
+  constructor(
+    private readonly lab: LabContext,
+    private readonly times: BackupTimes,
+  ) {
     this.records = new Records(lab.world);
     this.folder = join(lab.folder, this.name);
-    this.snapshots = new Snapshots(join(this.folder, "snapshots"), (message) => {
+    const log = (message: string): void => {
       this.log(message);
-    });
+    };
+    this.snapshots = new Snapshots(join(this.folder, "snapshots"), log);
+    this.transfers = new Transfers(lab, this.outages);
+    this.backups = new AutomatedBackups(join(this.folder, "backups"), this.transfers, times.markEveryMs, log);
     this.token = `lab-${createHash("sha256").update(lab.folder).digest("hex").slice(0, 8)}-`;
   }
 
   // --- part ---
 
   async start(): Promise<void> {
-    const orphans = await killOrphans(this.token);
+    const orphans = await killOrphans(this.token, this.folder);
     if (orphans > 0) this.log(`ended ${orphans} processes of an earlier lab`);
     // moto keeps nothing over a restart, so what is left here belongs to instances that no longer exist.
     if (existsSync(this.folder)) for (const name of readdirSync(this.folder)) removeDataFolder(join(this.folder, name));
@@ -67,6 +83,8 @@ class PostgresPlane implements LabPart, RdsPlane {
   async stop(): Promise<void> {
     this.lab.events.off("aws", this.onChange);
     while (this.reconciling) await this.reconciling;
+    await this.transfers.close();
+    await this.backups.end();
     await Promise.all([...this.instances.values()].map((instance) => instance.close()));
     this.records.close();
   }
@@ -75,6 +93,7 @@ class PostgresPlane implements LabPart, RdsPlane {
     const before = this.outages.modeOf(region);
     if (before === "stop" || before === mode) return;
     this.outages.begin(region, mode);
+    this.transfers.interrupt(region);
     const servers = this.in(region).map(({ server }) => server);
     if (mode === "stop") {
       for (const server of servers) server.signalTools("SIGKILL");
@@ -125,12 +144,71 @@ class PostgresPlane implements LabPart, RdsPlane {
     return this.find(region, id)?.state;
   }
 
-  snapshotStateOf(region: string, id: string): SnapshotState | undefined {
-    return this.snapshots.stateOf(region, id);
+  snapshotOf(region: string, id: string): Snapshot | undefined {
+    return this.snapshots.find(region, id);
+  }
+
+  automatedBackupsOf(region: string): AutomatedBackup[] {
+    for (const instance of this.in(region)) this.describeBackups(instance);
+    return this.backups.in(region).filter((backup) => backup.origin !== "own" || backup.retention > 0);
+  }
+
+  /** Has the instance's backups say what they are of. */
+  private describeBackups({ region, id, source, resourceId, record }: Instance): void {
+    const backup = this.backups.find(region, resourceId);
+    if (backup)
+      Object.assign(backup, { instance: { region, id }, record, retention: source === null ? (record?.BackupRetentionPeriod ?? 0) : 0 });
+  }
+
+  replicateBackups(
+    source: InstanceName,
+    region: string,
+    { retention, kmsKeyId }: { retention: number; kmsKeyId?: string },
+  ): AutomatedBackup {
+    const instance = this.need(source.region, source.id);
+    this.describeBackups(instance);
+    const own = this.backups.find(source.region, instance.resourceId);
+    if (!own) throw new Error(`postgres: ${source.region}/${source.id} has no automated backups`);
+    return this.backups.replicate(own, region, retention, kmsKeyId);
+  }
+
+  replicationsOf({ resourceId }: AutomatedBackup): string[] {
+    return REGIONS.flatMap((region) => this.backups.in(region)).flatMap((other) =>
+      other.resourceId === resourceId && other.origin === "replicated" ? [other.arn] : [],
+    );
+  }
+
+  stopReplicatingBackups(backup: AutomatedBackup): void {
+    this.backups.stopReplicating(backup);
+  }
+
+  deleteAutomatedBackup({ region, resourceId }: AutomatedBackup): void {
+    this.backups.remove(region, resourceId);
+  }
+
+  keyStateOf(region: string, keyId: string): Promise<string | undefined> {
+    return this.records.keyState(region, keyId);
+  }
+
+  eventsOf(region: string): RdsEvent[] {
+    return this.events.filter(({ instance }) => instance.region === region);
+  }
+
+  isLost(region: string): boolean {
+    return this.outages.modeOf(region) !== undefined;
+  }
+
+  harmBackups(region: string, harm: Harm): Damage[] {
+    const kept = this.automatedBackupsOf(region).filter(({ archive }) => archive.window !== undefined);
+    if (kept.length === 0) throw new Error(`${region} keeps no automated backups`);
+    return kept.map(({ instance, archive }) => doHarm(instance.id, archive, harm));
   }
 
   resourceIdOf(region: string, id: string): string {
-    const name = this.find(region, id)?.bornAs ?? key(region, id);
+    const known = this.find(region, id);
+    if (known) return known.resourceId;
+    const nth = this.named.get(key(region, id)) ?? 0;
+    const name = nth === 0 ? key(region, id) : `${key(region, id)}#${nth}`;
     return `db-${createHash("sha256").update(name).digest("hex").slice(0, 26).toUpperCase()}`;
   }
 
@@ -192,6 +270,15 @@ class PostgresPlane implements LabPart, RdsPlane {
         if (this.find(source.region, source.id)) this.register(region, id, source).buildReplica();
         break;
       }
+      case "RestoreDBInstanceFromDBSnapshot":
+        this.restoreSnapshot(region, id, parameters);
+        break;
+      case "RestoreDBInstanceToPointInTime":
+        this.restoreToTime(region, parameters);
+        break;
+      case "CopyDBSnapshot":
+        this.copySnapshot(region, parameters);
+        break;
       case "DeleteDBSnapshot":
         this.snapshots.remove(region, parameters.DBSnapshotIdentifier ?? "");
         break;
@@ -220,6 +307,7 @@ class PostgresPlane implements LabPart, RdsPlane {
         if (renamed !== undefined) this.rename(instance, renamed);
         const password = parameters.MasterUserPassword;
         if (password !== undefined || parameters.DBParameterGroupName !== undefined) instance.modify(password);
+        else instance.reread();
         break;
       }
       case "RebootDBInstance":
@@ -232,15 +320,78 @@ class PostgresPlane implements LabPart, RdsPlane {
         instance.resume();
         break;
       case "CreateDBSnapshot":
-        this.snapshots.take(instance.region, parameters.DBSnapshotIdentifier ?? "", (folder) => instance.copyTo(folder));
+        this.takeSnapshot(instance, parameters.DBSnapshotIdentifier ?? "", (folder) =>
+          // Nobody waits for those of AWS Backup.
+          instance.copyTo(folder, parameters.DBSnapshotIdentifier?.startsWith("awsbackup:")),
+        );
         break;
       case "DeleteDBInstance": {
         const final = parameters.SkipFinalSnapshot === "true" ? undefined : parameters.FinalDBSnapshotIdentifier;
-        if (final === undefined) void instance.delete();
-        else this.snapshots.take(instance.region, final, (folder) => instance.delete(folder));
+        const retain = parameters.DeleteAutomatedBackups === "false";
+        if (final === undefined) void this.delete(instance, retain);
+        else this.takeSnapshot(instance, final, (folder) => this.delete(instance, retain, folder));
         break;
       }
     }
+  }
+
+  private async delete(instance: Instance, retainBackups: boolean, keepAt?: string): Promise<void> {
+    const { region, resourceId } = instance;
+    this.describeBackups(instance);
+    try {
+      await instance.delete(keepAt);
+    } finally {
+      this.backups.close(region, resourceId, retainBackups);
+    }
+  }
+
+  private takeSnapshot(instance: Instance, id: string, copy: (folder: string) => Promise<void>): void {
+    const { region, resourceId, record = {} } = instance;
+    this.snapshots.take({ region, id, resourceId, record, ...encryption(record.KmsKeyId) }, copy);
+  }
+
+  private copySnapshot(region: string, parameters: Record<string, string>): void {
+    const from = parseSnapshotIdentifier(region, parameters.SourceDBSnapshotIdentifier ?? "");
+    const source = this.snapshots.find(from.region, from.id);
+    if (!source) return;
+    const { resourceId, record } = source;
+    const id = parameters.TargetDBSnapshotIdentifier ?? "";
+    const about = { region, id, resourceId, record, source: from, ...encryption(parameters.KmsKeyId ?? source.kmsKeyId) };
+    this.snapshots.take(about, (folder) => this.transfers.folder([from.region, region], source.folder, folder));
+  }
+
+  private restoreSnapshot(region: string, id: string, parameters: Record<string, string>): void {
+    const snapshot = this.snapshots.find(region, parseSnapshotIdentifier(region, parameters.DBSnapshotIdentifier ?? "").id);
+    if (!snapshot) return;
+    this.register(region, id, null).restore({
+      folder: snapshot.folder,
+      failed: (why) => {
+        this.report({ region, id }, `The DB instance could not be restored from DB snapshot ${snapshot.id}: ${why}`);
+      },
+    });
+  }
+
+  private restoreToTime(region: string, parameters: Record<string, string>): void {
+    const id = (parameters.TargetDBInstanceIdentifier ?? "").toLowerCase();
+    const archive = backupToRestore(this.automatedBackupsOf(region), parameters)?.archive;
+    const until = archive && restoreTimeOf(archive, parameters);
+    const base = until === undefined ? undefined : archive?.baseFor(until);
+    if (!archive || until === undefined || !base) return;
+    this.register(region, id, null).restore({
+      folder: archive.baseFolder(base.name),
+      walFolder: archive.walFolder,
+      recovery: { restoreCommand: archive.restoreCommand, until },
+      failed: (why) => {
+        const missing = archive.missingAfter(base);
+        const hint = missing === undefined ? "" : `WAL segment ${missing} is missing from the archive; `;
+        this.report({ region, id }, `The DB instance could not be restored to ${new Date(until).toISOString()}: ${hint}${why}`);
+      },
+    });
+  }
+
+  private report(instance: InstanceName, message: string): void {
+    this.events.push({ instance, at: new Date(), categories: ["failure"], message });
+    this.log(`${instance.region}/${instance.id}: ${message}`);
   }
 
   /** Removes what moto no longer knows, whatever made it forget: a reset, a call that went past the gateway. */
@@ -255,7 +406,7 @@ class PostgresPlane implements LabPart, RdsPlane {
         const known = this.in(region);
         if (known.length === 0) continue;
         const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
-        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) void instance.delete();
+        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) void this.delete(instance, false);
       }
     };
     this.reconciling = look()
@@ -272,6 +423,8 @@ class PostgresPlane implements LabPart, RdsPlane {
     if (!this.identity) throw new Error("postgres: not started");
     const n = this.created.get(region) ?? 0;
     this.created.set(region, n + 1);
+    const resourceId = this.resourceIdOf(region, id);
+    this.named.set(key(region, id), (this.named.get(key(region, id)) ?? 0) + 1);
     const instance = new Instance(
       {
         lab: this.lab,
@@ -279,6 +432,7 @@ class PostgresPlane implements LabPart, RdsPlane {
         identity: this.identity,
         outages: this.outages,
         passwords: this.passwords,
+        backupTimes: this.times,
         find: (name) => this.find(name.region, name.id),
         forget: (gone) => {
           if (this.find(gone.region, gone.id) === gone) this.instances.delete(key(gone.region, gone.id));
@@ -288,6 +442,8 @@ class PostgresPlane implements LabPart, RdsPlane {
         region,
         id,
         source,
+        resourceId,
+        archive: this.backups.open({ region, id }, resourceId),
         endpoint: this.lab.world.region(region).database(n),
         folder: join(this.folder, `${region}-${n}`),
         processName: `postgres-${region}-${n}`,
@@ -335,6 +491,10 @@ class PostgresPlane implements LabPart, RdsPlane {
 
 function key(region: string, id: string): string {
   return `${region}/${id.toLowerCase()}`;
+}
+
+function encryption(kmsKeyId: string | undefined): { kmsKeyId?: string } {
+  return kmsKeyId === undefined ? {} : { kmsKeyId };
 }
 
 /** How RDS in `region` writes the name of another instance. */

@@ -3,12 +3,14 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LabContext } from "../part";
 import type { Endpoint } from "../world";
-import { effectiveParameters, type Upstream } from "./configuration";
+import type { Archive } from "./archive";
+import { effectiveParameters, type Recovery, type Upstream } from "./configuration";
 import { killOrphans } from "./family";
 import type { Identity } from "./identity";
+import { BackupKeeper, type BackupTimes } from "./keeper";
 import type { Outages } from "./outages";
 import type { InstanceName, InstanceState } from "./plane";
-import type { Records } from "./records";
+import type { InstanceRecord, Records } from "./records";
 import { measureReplication, type Replication } from "./replication";
 import { bootstrapStatements, passwordStatement, REPLICATION_USER, type Master } from "./roles";
 import { PostgresServer } from "./server";
@@ -21,6 +23,8 @@ const RESTART_DELAY_MS = 500;
 const CLONE_RETRY_MS = 1_000;
 /** Between two looks whether a replica's source has become available. */
 const SOURCE_POLL_MS = 50;
+/** How long a restored server may take to replay what it has to. */
+const RECOVERY_TIMEOUT_MS = 30 * 60_000;
 
 /** What the instances of a lab share. */
 export interface Surroundings {
@@ -29,6 +33,7 @@ export interface Surroundings {
   identity: Identity;
   outages: Outages;
   passwords: { admin: string; replication: string };
+  backupTimes: BackupTimes;
   find(name: InstanceName): Instance | undefined;
   forget(instance: Instance): void;
 }
@@ -38,12 +43,28 @@ export interface InstanceSpec {
   id: string;
   /** Where it streams from; `null` for a primary. */
   source: InstanceName | null;
+  /** `DbiResourceId` */
+  resourceId: string;
   endpoint: Endpoint;
   folder: string;
+  /** Of its automated backups. */
+  archive: Archive;
   /** Name of its processes in the lab's process table. */
   processName: string;
   /** In the title of each of its processes. */
   clusterName: string;
+}
+
+/** What an instance is restored from. */
+export interface Restoration {
+  /** A folder with a backup. */
+  folder: string;
+  /** Where its WAL is, if not in the folder. */
+  walFolder?: string;
+  /** How to bring it to a moment; `undefined` leaves it at its own. */
+  recovery?: Recovery;
+  /** Told why it cannot be restored. */
+  failed: (why: string) => void;
 }
 
 /** One DB instance as Amazon RDS knows it, over one PostgreSQL server. Its changes run one after the other. */
@@ -52,8 +73,9 @@ export class Instance implements InstanceName {
   id: string;
   source: InstanceName | null;
   state: InstanceState = "creating";
-  /** Its first name, which outlives a change of the identifier. */
-  readonly bornAs: string;
+  readonly resourceId: string;
+  /** What moto recorded of it when its configuration was last written. */
+  record: InstanceRecord | undefined;
   readonly endpoint: Endpoint;
   readonly server: PostgresServer;
   /** Cut off from its source, so that it loses what the source goes on to acknowledge. */
@@ -62,6 +84,7 @@ export class Instance implements InstanceName {
   private built = false;
   /** It is to be deleted, or the lab ends. */
   private gone = false;
+  private keeper: BackupKeeper | undefined;
   private work: Promise<void> = Promise.resolve();
 
   constructor(
@@ -70,7 +93,7 @@ export class Instance implements InstanceName {
   ) {
     this.region = spec.region;
     this.id = spec.id;
-    this.bornAs = `${spec.region}/${spec.id}`;
+    this.resourceId = spec.resourceId;
     this.source = spec.source;
     this.endpoint = spec.endpoint;
     this.server = new PostgresServer(around.lab, around.identity, {
@@ -117,6 +140,19 @@ export class Instance implements InstanceName {
       await this.server.cloneFrom(this.upstream(source));
       await this.launch();
     });
+  }
+
+  /** An instance of its own from a backup, available once it takes writes. What does not come up whole is `incompatible-restore`. */
+  restore({ folder, walFolder, recovery, failed }: Restoration): void {
+    this.build(
+      async () => {
+        await this.server.takeBackup(folder, walFolder);
+        await this.launch(recovery);
+        if (recovery) await this.configure();
+      },
+      "incompatible-restore",
+      failed,
+    );
   }
 
   /** Starts the server where it should run and does not: after an outage, by what is on disk. */
@@ -177,7 +213,7 @@ export class Instance implements InstanceName {
     });
   }
 
-  /** After a change of a parameter group, which may be this instance's. */
+  /** After a change of what moto records that needs no time, and of a parameter group, which may be this instance's. */
   reread(): void {
     if (this.built) this.background(this.enqueue(() => this.configure()));
   }
@@ -197,8 +233,12 @@ export class Instance implements InstanceName {
     this.transition("starting", () => this.run());
   }
 
-  /** Copies the data as it is into a folder. An outage of the region holds it up. @throws Error where the instance goes first */
-  copyTo(folder: string): Promise<void> {
+  /**
+   * Copies the data as it is into a folder. An outage of the region holds it up.
+   * @param quiet behind everybody who wants to compute
+   * @throws Error where the instance goes first
+   */
+  copyTo(folder: string, quiet = false): Promise<void> {
     return this.enqueue(async () => {
       for (;;) {
         await this.around.outages.over(this.region, () => this.gone);
@@ -207,7 +247,7 @@ export class Instance implements InstanceName {
         mkdirSync(dirname(folder), { recursive: true });
         try {
           await this.run();
-          await this.server.copy(this.upstream(this), folder);
+          await this.server.copy(this.upstream(this), folder, quiet);
           return;
         } catch (error) {
           if (!this.isLost) throw error;
@@ -221,6 +261,7 @@ export class Instance implements InstanceName {
     this.state = "deleting";
     this.abandon();
     const done = this.enqueue(async () => {
+      await this.keeper?.stop();
       await this.server.stop();
       const kept = keepAt !== undefined && this.built;
       if (kept) {
@@ -240,6 +281,7 @@ export class Instance implements InstanceName {
   /** The lab ends. */
   async close(): Promise<void> {
     this.abandon();
+    await this.keeper?.stop();
     await this.server.stop();
     await this.work;
     await this.server.stop();
@@ -255,8 +297,11 @@ export class Instance implements InstanceName {
     return this.around.outages.modeOf(this.region) !== undefined;
   }
 
-  /** Runs `steps` until they succeed. A replica's source may be slow or away; a primary that fails has a wrong setting. */
-  private build(steps: () => Promise<void>): void {
+  /**
+   * Runs `steps` until they succeed. A replica's source may be slow or away; a primary that fails has a wrong setting.
+   * @param failure state of a primary that fails
+   */
+  private build(steps: () => Promise<void>, failure: InstanceState = "failed", failed: (why: string) => void = () => undefined): void {
     const began = Date.now();
     const attempts = async (): Promise<void> => {
       for (let last = ""; ;) {
@@ -266,6 +311,7 @@ export class Instance implements InstanceName {
           await steps();
           this.built = true;
           this.state = "available";
+          await this.keepBackups();
           this.log(`available at ${this.endpoint.host} after ${Date.now() - began} ms`);
           return;
         } catch (error) {
@@ -276,7 +322,8 @@ export class Instance implements InstanceName {
           if (message !== last) this.log(message);
           last = message;
           if (this.source === null) {
-            this.state = "failed";
+            this.state = failure;
+            failed(message);
             return;
           }
           await sleep(error instanceof SourceNotReady ? SOURCE_POLL_MS : CLONE_RETRY_MS);
@@ -286,10 +333,10 @@ export class Instance implements InstanceName {
     this.background(this.enqueue(attempts));
   }
 
-  private async launch(): Promise<void> {
-    await this.configure();
+  private async launch(recovery?: Recovery): Promise<void> {
+    await this.configure(recovery);
     if (this.isLost) throw new Error("the region is lost");
-    await this.server.start();
+    await this.server.start(recovery && RECOVERY_TIMEOUT_MS);
   }
 
   private async run(): Promise<void> {
@@ -297,7 +344,7 @@ export class Instance implements InstanceName {
     const after = this.state === "modifying" ? "modifying" : "available";
     this.state = "starting";
     // Children that outlive their postmaster for a moment hold its shared memory.
-    await killOrphans(this.spec.clusterName);
+    await killOrphans(this.spec.clusterName, this.spec.folder);
     await this.launch();
     this.state = after;
   }
@@ -325,10 +372,11 @@ export class Instance implements InstanceName {
   }
 
   /** Writes the server's configuration from what moto records now. */
-  private async configure(): Promise<void> {
+  private async configure(recovery?: Recovery): Promise<void> {
     const { region, id, endpoint } = this;
     const { lab, records } = this.around;
     const record = await records.instance(region, id);
+    if (record) this.record = record;
     const parameters = record ? await records.parameters(region, record) : {};
     const { ignored } = effectiveParameters(parameters);
     if (ignored.length > 0) this.log(`parameters without effect in the lab: ${ignored.join(", ")}`);
@@ -344,7 +392,38 @@ export class Instance implements InstanceName {
       keyFile,
       parameters,
       ...(source && !this.cut ? { upstream: this.upstream(source) } : {}),
+      // A replica archives nothing before it is promoted, and then from its first segment on.
+      ...(this.source !== null || this.retention > 0 ? { archiveCommand: this.spec.archive.archiveCommand } : {}),
+      ...(recovery && { recovery }),
     });
+    if (this.built) await this.keepBackups();
+  }
+
+  /** Days that automated backups are kept; 0 makes none. */
+  private get retention(): number {
+    return this.record?.BackupRetentionPeriod ?? 0;
+  }
+
+  private async keepBackups(): Promise<void> {
+    if (this.gone) return;
+    if (this.source !== null || this.retention === 0) {
+      if (!this.keeper) return;
+      await this.keeper.stop();
+      this.keeper = undefined;
+      this.spec.archive.clear();
+      return;
+    }
+    this.keeper ??= new BackupKeeper(
+      this.server,
+      this.spec.archive,
+      this.upstream(this),
+      this.around.backupTimes,
+      () => this.retention,
+      () => this.gone || this.isLost || this.server.pid === undefined,
+      (message) => {
+        this.log(message);
+      },
+    );
   }
 
   private upstream(source: Instance): Upstream {

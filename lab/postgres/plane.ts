@@ -1,16 +1,38 @@
 import type { Endpoint } from "../world";
+import type { AutomatedBackup } from "./automated-backups";
+import type { Damage, Harm } from "./damage";
 import type { InstanceRecord } from "./records";
 import type { Replication } from "./replication";
-import type { SnapshotState } from "./snapshots";
+import type { Snapshot } from "./snapshots";
+
+/** Account of all ARNs in the lab. */
+export const ACCOUNT = "123456789012";
 
 /** `DBInstanceStatus` values that the lab uses. */
 export type InstanceState =
-  "creating" | "available" | "modifying" | "rebooting" | "starting" | "stopping" | "stopped" | "deleting" | "failed";
+  | "creating"
+  | "available"
+  | "modifying"
+  | "rebooting"
+  | "starting"
+  | "stopping"
+  | "stopped"
+  | "deleting"
+  | "failed"
+  | "incompatible-restore";
 
 export interface InstanceName {
   region: string;
   /** `DBInstanceIdentifier`, in lower case. */
   id: string;
+}
+
+/** Something that RDS reports of an instance. */
+export interface RdsEvent {
+  instance: InstanceName;
+  at: Date;
+  categories: string[];
+  message: string;
 }
 
 /** What runs behind the DB instances of Amazon RDS. `undefined` means: no such instance, or not one of PostgreSQL. */
@@ -19,7 +41,21 @@ export interface RdsPlane {
   identifiersOf(region: string): string[];
   endpointOf(region: string, id: string): Endpoint | undefined;
   /** `available` once the copy of the data is whole; `undefined`: no such DB snapshot, or not one of PostgreSQL. */
-  snapshotStateOf(region: string, id: string): SnapshotState | undefined;
+  snapshotOf(region: string, id: string): Snapshot | undefined;
+  /** What is kept in a region: of its instances, of those that are gone, and of other regions' instances. */
+  automatedBackupsOf(region: string): AutomatedBackup[];
+  /** Ships the backups of an instance to another region from now on. @throws Error when the instance has none */
+  replicateBackups(source: InstanceName, region: string, settings: { retention: number; kmsKeyId?: string }): AutomatedBackup;
+  /** ARNs of what an instance's backups are replicated to. */
+  replicationsOf(backup: AutomatedBackup): string[];
+  stopReplicatingBackups(backup: AutomatedBackup): void;
+  deleteAutomatedBackup(backup: AutomatedBackup): void;
+  /** `KeyState` of a KMS key; `undefined` when there is none. */
+  keyStateOf(region: string, keyId: string): Promise<string | undefined>;
+  eventsOf(region: string): RdsEvent[];
+  isLost(region: string): boolean;
+  /** Damages what is kept of each of a region's instances. @throws Error when nothing is */
+  harmBackups(region: string, harm: Harm): Damage[];
   /** `available` only while PostgreSQL accepts connections. */
   stateOf(region: string, id: string): InstanceState | undefined;
   /** Source as RDS shows it (an ARN if it is in another region); `null` for a primary, promoted or born so. */

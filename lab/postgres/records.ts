@@ -6,6 +6,7 @@ import {
   RDSClient,
   type DBInstance,
 } from "@aws-sdk/client-rds";
+import { DescribeKeyCommand, KMSClient } from "@aws-sdk/client-kms";
 import { url, type World } from "../world";
 
 export type InstanceRecord = DBInstance;
@@ -19,14 +20,26 @@ export class Records {
   private client(region: string): RDSClient {
     const known = this.clients.get(region);
     if (known) return known;
-    const made = new RDSClient({
-      region,
-      endpoint: url(this.world.moto),
-      credentials: { accessKeyId: "lab", secretAccessKey: "lab" },
-      maxAttempts: 1,
-    });
+    const made = new RDSClient(this.options(region));
     this.clients.set(region, made);
     return made;
+  }
+
+  private options(region: string) {
+    return { region, endpoint: url(this.world.moto), credentials: { accessKeyId: "lab", secretAccessKey: "lab" }, maxAttempts: 1 };
+  }
+
+  /** `KeyState` of a KMS key; `undefined` when there is none. */
+  async keyState(region: string, keyId: string): Promise<string | undefined> {
+    const kms = new KMSClient(this.options(region));
+    try {
+      return (await kms.send(new DescribeKeyCommand({ KeyId: keyId }))).KeyMetadata?.KeyState;
+    } catch (error) {
+      if ((error as Error).name === "NotFoundException") return undefined;
+      throw error;
+    } finally {
+      kms.destroy();
+    }
   }
 
   async instances(region: string): Promise<InstanceRecord[]> {

@@ -1,9 +1,22 @@
-import { CopyObjectCommand, DeleteObjectCommand, GetBucketLocationCommand, GetObjectTaggingCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetBucketLocationCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  S3Client,
+  type HeadObjectCommandOutput,
+} from "@aws-sdk/client-s3";
+import { awsError } from "../gateway/errors";
 import type { Mend } from "../gateway/mend";
 import type { AwsChange, LabContext, LabPart } from "../part";
 import { url } from "../world";
+import { Archives, isArchiveClass } from "./archive";
+import { archiveMend, CHECKSUM } from "./archive-mend";
+import { runTransitions } from "./lifecycle";
 import { Queue, type QueueStatus } from "./queue";
 import { parseRules, parseTransitions, rulesFor, type ReplicationRule, type Transition } from "./rules";
+import { Statuses } from "./statuses";
 
 export interface BucketStatus extends QueueStatus {
   destinations: string[];
@@ -12,8 +25,10 @@ export interface BucketStatus extends QueueStatus {
 export interface StorageStatus {
   /** By source bucket. */
   replication: Record<string, BucketStatus>;
-  /** Lifecycle transitions by bucket: recorded only, none is run. */
-  transitions: Record<string, Transition[]>;
+  /** Lifecycle transitions by bucket, and how many versions each bucket has moved. */
+  transitions: Record<string, { rules: Transition[]; moved: number }>;
+  /** How long a day of S3's lasts here, in ms: for transitions, and for retrievals from an archive. */
+  dayMs: number;
 }
 
 export interface Replication extends LabPart {
@@ -28,24 +43,30 @@ interface Task {
   destination: string;
   key: string;
   /** `undefined` for a delete marker. */
-  copy?: { versionId: string | undefined; storageClass: string | undefined };
+  copy?: { versionId: string | undefined; rule: ReplicationRule; original: HeadObjectCommandOutput };
 }
+
+/** A day of S3's, where nothing else is said: an hour of it is 2.5 s, so that a retrieval by the fastest tier takes 0.2 s. */
+export const DAY_MS = 60_000;
+/** Looks at the ages of what is in a bucket, a day. S3 has one. */
+const LOOKS_A_DAY = 20;
 
 const OBJECT_WRITES = new Set(["PutObject", "CopyObject", "CompleteMultipartUpload"]);
 
 /**
- * S3 replication, for real: what is written through the gateway into a bucket with a replication configuration is copied, with its metadata and tags,
- * in order for each key; to or from a lost region it waits. As on AWS, nothing that existed before is copied, copies are not copied on,
- * and deletions of versions are not replicated. Unlike AWS, a copy gets a version id of its own: moto cannot be given one.
+ * S3 replication, for real: what is written through the gateway into a bucket with a replication configuration is copied to every destination, with its
+ * metadata, tags and lock, encrypted with the destination's key, in order for each key; to or from a lost region it waits. As on AWS, nothing that existed
+ * before is copied, copies are not copied on, and deletions of versions are not replicated. Unlike AWS, a copy gets a version id of its own: moto cannot be
+ * given one. Lifecycle transitions and retrievals from an archive take their time, on a clock on which a day lasts `dayMs`.
  */
-export function createReplication(lab: LabContext): Replication {
+export function createReplication(lab: LabContext, { dayMs = DAY_MS }: { dayMs?: number } = {}): Replication {
   const configurations = new Map<string, { xml: string; rules: ReplicationRule[] }>();
-  const transitions = new Map<string, Transition[]>();
+  const transitions = new Map<string, { rules: Transition[]; moved: number }>();
   /** Region by bucket; a bucket never moves. */
   const regions = new Map<string, string>();
   const lost = new Set<string>();
-  /** `x-amz-replication-status` by bucket, key and version. */
-  const statuses = new Map<string, string>();
+  const statuses = new Statuses();
+  const archives = new Archives(dayMs);
   const queues = new Map<string, Queue<Task>>();
   const s3 = new S3Client({
     endpoint: url(lab.world.moto),
@@ -53,6 +74,13 @@ export function createReplication(lab: LabContext): Replication {
     forcePathStyle: true,
     credentials: { accessKeyId: "lab", secretAccessKey: "lab" },
   });
+  s3.middlewareStack.add(
+    (next) => (args) => {
+      Object.assign((args.request as { headers: Record<string, string> }).headers, CHECKSUM);
+      return next(args);
+    },
+    { step: "build" },
+  );
 
   const regionOf = async (bucket: string): Promise<string> => {
     const known = regions.get(bucket);
@@ -73,8 +101,10 @@ export function createReplication(lab: LabContext): Replication {
       await s3.send(new DeleteObjectCommand({ Bucket: destination, Key: key }));
       return;
     }
-    const { versionId, storageClass } = copy;
+    const { versionId, rule, original } = copy;
     const version = versionId === undefined ? "" : `?versionId=${encodeURIComponent(versionId)}`;
+    const storageClass = rule.storageClass ?? original.StorageClass;
+    const { ObjectLockMode, ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = original;
     const { VersionId } = await s3.send(
       new CopyObjectCommand({
         Bucket: destination,
@@ -82,11 +112,20 @@ export function createReplication(lab: LabContext): Replication {
         CopySource: `${source}/${key.split("/").map(encodeURIComponent).join("/")}${version}`,
         MetadataDirective: "COPY",
         TaggingDirective: "COPY",
-        ...(storageClass === undefined ? {} : { StorageClass: storageClass as "GLACIER" }),
+        ...(storageClass === undefined || isArchiveClass(storageClass) ? {} : { StorageClass: storageClass }),
+        // With the destination's key; without one, as the original.
+        ...(underKey(original) && rule.replicaKey !== undefined
+          ? { ServerSideEncryption: "aws:kms", SSEKMSKeyId: rule.replicaKey }
+          : { ServerSideEncryption: original.ServerSideEncryption }),
+        ObjectLockMode,
+        ObjectLockRetainUntilDate,
+        ObjectLockLegalHoldStatus,
       }),
     );
-    statuses.set(statusKey(destination, key, VersionId), "REPLICA");
-    statuses.set(statusKey(source, key, versionId), "COMPLETED");
+    const replica = { bucket: destination, key, versionId: VersionId };
+    statuses.setReplica(replica);
+    if (isArchiveClass(storageClass)) archives.set(replica, storageClass);
+    statuses.set({ bucket: source, key, versionId }, destination, "COMPLETED");
   };
 
   const queueOf = (bucket: string): Queue<Task> => {
@@ -98,7 +137,7 @@ export function createReplication(lab: LabContext): Replication {
         ready,
         run,
         failed: ({ source, destination, key, copy }, error) => {
-          if (copy) statuses.set(statusKey(source, key, copy.versionId), "FAILED");
+          if (copy) statuses.set({ bucket: source, key, versionId: copy.versionId }, destination, "FAILED");
           lab.log("storage", `${source}/${key} was not replicated to ${destination}: ${String(error)}`);
         },
       });
@@ -108,15 +147,19 @@ export function createReplication(lab: LabContext): Replication {
   };
 
   const written = async (bucket: string, key: string, versionId: string | undefined, rules: ReplicationRule[]): Promise<void> => {
-    const { TagSet } = rules.some((rule) => Object.keys(rule.tags).length > 0)
-      ? await s3.send(
-          new GetObjectTaggingCommand({ Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }),
-        )
-      : { TagSet: [] };
+    const object = { Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) };
+    // S3 copies nothing from an archive that has to be retrieved first.
+    if (archives.of({ bucket, key, versionId })?.readable === false) return;
+    const [original, { TagSet }] = await Promise.all([
+      s3.send(new HeadObjectCommand(object)),
+      rules.some((rule) => Object.keys(rule.tags).length > 0) ? s3.send(new GetObjectTaggingCommand(object)) : { TagSet: [] },
+    ]);
     const tags = Object.fromEntries((TagSet ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""]));
-    for (const { destination, storageClass } of rulesFor(rules, key, { kind: "object", tags })) {
-      statuses.set(statusKey(bucket, key, versionId), "PENDING");
-      queueOf(bucket).add({ source: bucket, destination, key, copy: { versionId, storageClass } });
+    for (const rule of rulesFor(rules, key, { kind: "object", tags })) {
+      if (underKey(original) && !rule.encrypted) continue;
+      const { destination } = rule;
+      statuses.set({ bucket, key, versionId }, destination, "PENDING");
+      queueOf(bucket).add({ source: bucket, destination, key, copy: { versionId, rule, original } });
     }
   };
 
@@ -126,6 +169,11 @@ export function createReplication(lab: LabContext): Replication {
 
   // Changes are taken in one after the other: reading an object's tags must not let a later change overtake.
   let intake = Promise.resolve();
+  /** How many are still to be taken in, by source bucket. */
+  const arriving = new Map<string, number>();
+  const arrive = (bucket: string, by: number): void => {
+    arriving.set(bucket, (arriving.get(bucket) ?? 0) + by);
+  };
   const onChange = ({ service, action, parameters }: AwsChange): void => {
     const { bucket, key, versionId, resultVersionId, objects } = parameters;
     if (service !== "s3" || bucket === undefined) return;
@@ -145,9 +193,15 @@ export function createReplication(lab: LabContext): Replication {
         }
       }
     };
-    intake = intake.then(step).catch((error: unknown) => {
-      lab.log("storage", `${action} of ${bucket}/${key ?? ""} was not taken in: ${String(error)}`);
-    });
+    arrive(bucket, 1);
+    intake = intake
+      .then(step)
+      .catch((error: unknown) => {
+        lab.log("storage", `${action} of ${bucket}/${key ?? ""} was not taken in: ${String(error)}`);
+      })
+      .finally(() => {
+        arrive(bucket, -1);
+      });
   };
 
   const configuration: Mend = {
@@ -164,8 +218,13 @@ export function createReplication(lab: LabContext): Replication {
           configurations.delete(bucket);
           return undefined;
         case "PutBucketLifecycleConfiguration":
-          transitions.set(bucket, parseTransitions(text()));
-          return undefined;
+          try {
+            const rules = parseTransitions(text(), request.headers["x-amz-transition-default-minimum-object-size"]);
+            transitions.set(bucket, { rules, moved: 0 });
+            return undefined;
+          } catch (error) {
+            return awsError(request, 400, "NotImplementedInLab", (error as Error).message);
+          }
         case "DeleteBucketLifecycle":
           transitions.delete(bucket);
           return undefined;
@@ -177,7 +236,7 @@ export function createReplication(lab: LabContext): Replication {
         case "GetObject":
         case "HeadObject": {
           const version = versionId ?? response.headers["x-amz-version-id"];
-          const status = statuses.get(statusKey(bucket, key ?? "", typeof version === "string" ? version : undefined));
+          const status = statuses.of({ bucket, key: key ?? "", versionId: typeof version === "string" ? version : undefined });
           return await Promise.resolve(
             status === undefined ? undefined : { ...response, headers: { ...response.headers, "x-amz-replication-status": status } },
           );
@@ -188,15 +247,33 @@ export function createReplication(lab: LabContext): Replication {
     },
   };
 
+  const age = async (): Promise<void> => {
+    for (const [bucket, ageing] of transitions) {
+      if (ageing.rules.length === 0 || lost.has(await regionOf(bucket))) continue;
+      ageing.moved += await runTransitions(s3, archives, bucket, ageing.rules, dayMs);
+    }
+  };
+  let ageing: Promise<void> | undefined;
+  let clock: NodeJS.Timeout | undefined;
+
   return {
     name: "storage",
-    mends: [configuration],
+    mends: [archiveMend(archives, s3), configuration],
     async start() {
       lab.events.on("aws", onChange);
+      clock = setInterval(() => {
+        ageing ??= age()
+          .catch((error: unknown) => {
+            lab.log("storage", `the ages of objects were not looked at: ${String(error)}`);
+          })
+          .finally(() => (ageing = undefined));
+      }, dayMs / LOOKS_A_DAY);
       await Promise.resolve();
     },
     async stop() {
       lab.events.off("aws", onChange);
+      clearInterval(clock);
+      await ageing;
       await Promise.all([...queues.values()].map((queue) => queue.stop()));
       s3.destroy();
     },
@@ -211,16 +288,19 @@ export function createReplication(lab: LabContext): Replication {
     },
     status: () => ({
       replication: Object.fromEntries(
-        [...configurations].map(([bucket, { rules }]) => [
-          bucket,
-          { destinations: [...new Set(rules.map((rule) => rule.destination))], ...queueOf(bucket).status },
-        ]),
+        [...configurations].map(([bucket, { rules }]) => {
+          const { pending, ...queued } = queueOf(bucket).status;
+          const destinations = [...new Set(rules.map((rule) => rule.destination))];
+          return [bucket, { destinations, pending: pending + (arriving.get(bucket) ?? 0), ...queued }];
+        }),
       ),
       transitions: Object.fromEntries(transitions),
+      dayMs,
     }),
   };
 }
 
-function statusKey(bucket: string, key: string, versionId: string | undefined): string {
-  return JSON.stringify([bucket, key, versionId ?? "null"]);
+/** Whether an object is encrypted with a key of KMS. */
+function underKey({ ServerSideEncryption }: HeadObjectCommandOutput): boolean {
+  return ServerSideEncryption?.startsWith("aws:kms") === true;
 }

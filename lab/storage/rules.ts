@@ -1,3 +1,4 @@
+import type { StorageClass } from "@aws-sdk/client-s3";
 import { parseXML } from "@aws-sdk/xml-builder";
 
 /** A rule of a bucket's replication configuration. */
@@ -11,7 +12,11 @@ export interface ReplicationRule {
   tags: Record<string, string>;
   deleteMarkers: boolean;
   destination: string;
-  storageClass?: string;
+  storageClass?: StorageClass;
+  /** Whether objects that are encrypted with a key of KMS are copied at all. */
+  encrypted: boolean;
+  /** Key that the copies are encrypted with. */
+  replicaKey?: string;
 }
 
 interface Xml {
@@ -25,7 +30,8 @@ interface RuleXml {
   Prefix?: string;
   Filter?: { Prefix?: string; Tag?: TagXml; And?: { Prefix?: string; Tag?: TagXml | TagXml[] } } | "";
   DeleteMarkerReplication?: { Status?: string };
-  Destination?: { Bucket?: string; StorageClass?: string };
+  SourceSelectionCriteria?: { SseKmsEncryptedObjects?: { Status?: string } };
+  Destination?: { Bucket?: string; StorageClass?: StorageClass; EncryptionConfiguration?: { ReplicaKmsKeyID?: string } };
 }
 
 interface TagXml {
@@ -38,6 +44,7 @@ export function parseRules(xml: string): ReplicationRule[] {
   return list((parseXML(xml) as Xml).ReplicationConfiguration?.Rule).map((rule, index) => {
     const filter = rule.Filter === "" || rule.Filter === undefined ? {} : rule.Filter;
     const tags = [...list(filter.Tag), ...list(filter.And?.Tag)];
+    const replicaKey = rule.Destination?.EncryptionConfiguration?.ReplicaKmsKeyID;
     return {
       id: rule.ID ?? `rule-${index + 1}`,
       enabled: rule.Status === "Enabled",
@@ -48,6 +55,8 @@ export function parseRules(xml: string): ReplicationRule[] {
       deleteMarkers: rule.Filter === undefined || rule.DeleteMarkerReplication?.Status === "Enabled",
       destination: (rule.Destination?.Bucket ?? "").replace(/^arn:aws:s3:::/, ""),
       ...(rule.Destination?.StorageClass === undefined ? {} : { storageClass: rule.Destination.StorageClass }),
+      encrypted: rule.SourceSelectionCriteria?.SseKmsEncryptedObjects?.Status === "Enabled",
+      ...(replicaKey === undefined ? {} : { replicaKey }),
     };
   });
 }
@@ -70,10 +79,16 @@ export function rulesFor(
   return [...chosen.values()];
 }
 
-/** A transition that a lifecycle rule would make. The lab records these and runs none. */
+/** S3 leaves smaller objects where they are unless told otherwise. */
+const LEAST_BYTES = 128 * 1024;
+
+/** A transition that a lifecycle rule makes. */
 export interface Transition {
   rule: string;
   enabled: boolean;
+  prefix: string;
+  /** Smaller objects stay where they are. */
+  minimumBytes: number;
   storageClass: string;
   /** After creation; for `noncurrent`, after being replaced. */
   days: number;
@@ -87,13 +102,35 @@ interface LifecycleXml {
 interface LifecycleRuleXml {
   ID?: string;
   Status?: string;
+  Prefix?: string;
+  Filter?: (LifecycleFilterXml & { Tag?: TagXml; And?: LifecycleFilterXml & { Tag?: TagXml | TagXml[] } }) | "";
   Transition?: { StorageClass: string; Days?: string } | { StorageClass: string; Days?: string }[];
   NoncurrentVersionTransition?: { StorageClass: string; NoncurrentDays?: string } | { StorageClass: string; NoncurrentDays?: string }[];
 }
 
-export function parseTransitions(xml: string): Transition[] {
+interface LifecycleFilterXml {
+  Prefix?: string;
+  ObjectSizeGreaterThan?: string;
+}
+
+/**
+ * Transitions of a `LifecycleConfiguration` document. Pure.
+ * @param minimum header of the request that put it: `varies_by_storage_class` lets small objects into Glacier, too
+ * @throws for a rule by tags or by a largest size, which the lab does not run
+ */
+export function parseTransitions(xml: string, minimum = "all_storage_classes_128K"): Transition[] {
   return list((parseXML(xml) as LifecycleXml).LifecycleConfiguration?.Rule).flatMap((rule, index) => {
-    const base = { rule: rule.ID ?? `rule-${index + 1}`, enabled: rule.Status === "Enabled" };
+    const filter = rule.Filter === "" || rule.Filter === undefined ? {} : rule.Filter;
+    const id = rule.ID ?? `rule-${index + 1}`;
+    if (/Tag|ObjectSizeLessThan/.test(JSON.stringify(filter)))
+      throw new Error(`lifecycle rule ${id}: the lab's filter knows a prefix and a least size`);
+    const larger = filter.ObjectSizeGreaterThan ?? filter.And?.ObjectSizeGreaterThan;
+    const base = {
+      rule: id,
+      enabled: rule.Status === "Enabled",
+      prefix: filter.Prefix ?? filter.And?.Prefix ?? rule.Prefix ?? "",
+      minimumBytes: larger !== undefined ? Number(larger) + 1 : minimum === "varies_by_storage_class" ? 0 : LEAST_BYTES,
+    };
     return [
       ...list(rule.Transition).map((t) => ({ ...base, storageClass: t.StorageClass, days: Number(t.Days ?? 0), noncurrent: false })),
       ...list(rule.NoncurrentVersionTransition).map((t) => ({

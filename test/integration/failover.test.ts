@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MoveReport } from "../../automation/changeover/report";
+import type { EstimateReport } from "../../automation/estimate";
 import { readJournal } from "../../automation/journal";
 import type { Plan } from "../../automation/plan";
 import type { Status } from "../../automation/status";
@@ -302,7 +303,8 @@ describe("a drill", () => {
   it("measures a regional outage and keeps its objectives", async () => {
     const out = mkdtempSync(join(tmpdir(), "drill-"));
     try {
-      const ended = await changeover(["drill", "regional-outage", "--out", out, "--json"]);
+      const elsewhere = { CHANGEOVER_JOURNALS: join(out, "evidence") };
+      const ended = await changeover(["drill", "regional-outage", "--out", out, "--json"], elsewhere);
       const drill = JSON.parse(readFileSync(join(out, "drill.json"), "utf8")) as DrillResult;
       // How long a pause is depends on what else the machine does; the drill's own objective is for a quiet one.
       const missed = drill.objectives.filter(({ met }) => !met).map(({ name }) => name);
@@ -317,6 +319,12 @@ describe("a drill", () => {
       expect(drill.tiers.map(({ met }) => met)).toEqual([true, true, true, true]);
       expect(drill.left).toEqual({ processes: 0, locks: 0, pendingOperations: 0 });
       expect(readJournal(join(out, "journal.jsonl")).at(-1)?.event).toBe("finished");
+
+      // What it measured outlives the lab, for those who ask what the topology predicts.
+      const asked = await changeover(["estimate", "--disaster", "regional-outage", "--require-evidence", "--json"], elsewhere);
+      expect(asked.code, asked.stderr).toBe(0);
+      const [estimate] = (JSON.parse(asked.stdout) as EstimateReport).disasters;
+      expect(estimate?.measured).toMatchObject({ kind: "drill", where: "lab", at: drill.startedAt, rtoMs: changeoverOf?.rtoMs });
     } finally {
       rmSync(out, { recursive: true, force: true });
     }

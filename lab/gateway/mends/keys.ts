@@ -1,6 +1,6 @@
 import type { Mend } from "../mend";
 
-const BY_ID_ONLY = new Set(["DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion"]);
+const BY_ID_ONLY = new Set(["EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion"]);
 
 /** moto fails at these when the key is named by its ARN. */
 export const keysByArn: Mend = {

@@ -4,6 +4,7 @@ import {
   CreateDBInstanceReadReplicaCommand,
   DeleteDBInstanceCommand,
   DescribeDBInstancesCommand,
+  DescribeEventsCommand,
   ModifyDBInstanceCommand,
   PromoteReadReplicaCommand,
   RestoreDBInstanceFromDBSnapshotCommand,
@@ -12,7 +13,7 @@ import {
 } from "@aws-sdk/client-rds";
 import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Request } from "../base";
+import { isMap, type Request } from "../base";
 import { isNamed, present, unlessGone, type Aws, type AwsKind, type Plain } from "./aws";
 import { rds, retag } from "./rds-client";
 import { tagList, type Tags } from "./tags";
@@ -112,7 +113,8 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
     port: { computed: true },
     replicateSourceDb: {},
     snapshotIdentifier: { replace: true, computed: true },
-    restoreToPointInTime: { replace: true, computed: true },
+    // The official plugin replaces the instance where the block comes or goes, and takes no notice of a change in it.
+    restoreToPointInTime: { replace: true, same: (a, b) => isMap(a) && isMap(b) },
     multiAz: { computed: true },
     storageType: { computed: true },
     iops: { computed: true },
@@ -156,6 +158,15 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
     "optionGroupName",
   ],
   check(_aws, inputs) {
+    const point = inputs.restoreToPointInTime;
+    const conflicts = [
+      ...(point !== undefined && inputs.snapshotIdentifier !== undefined ? ["snapshotIdentifier"] : []),
+      ...(point !== undefined && inputs.replicateSourceDb !== undefined ? ["replicateSourceDb"] : []),
+    ].map((property) => ({ property, reason: "conflicts with restoreToPointInTime" }));
+    if (conflicts.length > 0) return conflicts;
+    if (point?.restoreTime !== undefined && point.useLatestRestorableTime !== undefined) {
+      return [{ property: "restoreToPointInTime.restoreTime", reason: "conflicts with restoreToPointInTime.useLatestRestorableTime" }];
+    }
     const origin = inputs.replicateSourceDb ?? inputs.snapshotIdentifier ?? inputs.restoreToPointInTime;
     if (origin !== undefined) return [];
     const needed = ["engine", "allocatedStorage", "username", "password"] as const;
@@ -187,9 +198,11 @@ export const instance: AwsKind<aws.rds.InstanceArgs, aws.rds.InstanceState> = {
       );
     } else if (inputs.restoreToPointInTime !== undefined) {
       const point = inputs.restoreToPointInTime;
+      const own = mapped(inputs, { availabilityZone: "AvailabilityZone", port: "Port", engine: "Engine" });
       await rds(aws).send(
         new RestoreDBInstanceToPointInTimeCommand({
           ...common,
+          ...own,
           DBInstanceIdentifier: undefined,
           TargetDBInstanceIdentifier: identifier,
           SourceDBInstanceIdentifier: point.sourceDbInstanceIdentifier,
@@ -364,6 +377,9 @@ async function until(
   for (;;) {
     const found = await describe(aws, identifier);
     if (found !== undefined && is(found)) return found;
+    if (found?.DBInstanceStatus === "incompatible-restore") {
+      throw new Error(`RDS DB Instance (${identifier}) is incompatible-restore, not ${what}: ${await reasonOf(aws, identifier)}`);
+    }
     if (Date.now() > deadline) {
       throw new Error(
         `RDS DB Instance (${identifier}) is ${found?.DBInstanceStatus ?? "not there"}, not ${what}, ${timeoutMs / 1000} s after the request`,
@@ -371,6 +387,12 @@ async function until(
     }
     await sleep(POLL_MS, undefined, { signal: request.signal });
   }
+}
+
+/** What RDS has reported of the instance's failure. */
+async function reasonOf(aws: Aws, identifier: string): Promise<string> {
+  const { Events = [] } = await rds(aws).send(new DescribeEventsCommand({ SourceIdentifier: identifier, SourceType: "db-instance" }));
+  return Events.findLast(({ EventCategories }) => EventCategories?.includes("failure"))?.Message ?? "no event says why";
 }
 
 const available = (found: DBInstance): boolean => found.DBInstanceStatus === "available";

@@ -1,3 +1,4 @@
+export { instanceAutomatedBackupsReplication } from "./rds-backups";
 export { parameterGroup, subnetGroup } from "./rds-groups";
 export { instance } from "./rds-instance";
-export { snapshot } from "./rds-snapshot";
+export { snapshot, snapshotCopy } from "./rds-snapshot";

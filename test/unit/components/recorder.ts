@@ -21,6 +21,7 @@ export interface Recorded {
   provider: string;
   dependsOn: string[];
   retainOnDelete: boolean;
+  deleteBeforeReplace: boolean;
   ignoreChanges: string[];
 }
 
@@ -84,6 +85,10 @@ const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, u
   "aws:cloudwatch/metricAlarm:MetricAlarm": () => ({}),
   "aws:sns/topic:Topic": (_, i) => ({ arn: `arn:topic/${i.name}` }),
   "aws:backup/vault:Vault": (_, i) => ({ arn: `arn:vault/${i.name}` }),
+  "aws:backup/vaultLockConfiguration:VaultLockConfiguration": () => ({}),
+  "aws:backup/vaultPolicy:VaultPolicy": () => ({}),
+  "aws:backup/plan:Plan": (_, i) => ({ arn: `arn:plan/${i.name}` }),
+  "aws:backup/selection:Selection": () => ({}),
   "aws:cloudtrail/trail:Trail": (_, i) => ({ arn: `arn:trail/${i.name}` }),
   "kubernetes:core/v1:Namespace": () => ({}),
   "kubernetes:core/v1:ConfigMap": () => ({}),
@@ -210,6 +215,7 @@ function watch(resources: Recorded[]): void {
       provider: req.getProvider().replace(/::[^:]*$/, ""),
       dependsOn: req.getDependenciesList(),
       retainOnDelete: req.getRetainondelete() ?? false,
+      deleteBeforeReplace: req.getDeletebeforereplace(),
       ignoreChanges: req.getIgnorechangesList(),
     });
     await registerResource.call(this, req, done);

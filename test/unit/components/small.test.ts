@@ -7,6 +7,7 @@ import { Alarms } from "../../../components/alarms";
 import { Audit } from "../../../components/audit";
 import { Keys } from "../../../components/keys";
 import { TakeoverSwitch } from "../../../components/takeover-switch";
+import { matches } from "./arn";
 import { names, record } from "./recorder";
 
 interface Document {
@@ -88,7 +89,13 @@ test("an operator needs a second factor and has an hour", async () => {
 
 test("an operator changes databases, switches and copies of this service, and no names in DNS", async () => {
   const recording = await record(
-    () => new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
+    () =>
+      new Access("access", {
+        role: "operator",
+        account: "123456789012",
+        prefix: "samia-tarot-production",
+        archives: { from: ["arn:aws:s3:::archive"], to: ["arn:aws:s3:::media"] },
+      }),
   );
   const { policy } = recording.get("aws:iam/rolePolicy:RolePolicy", "access-operator-policy").inputs;
   const { Statement } = JSON.parse(policy) as Document;
@@ -96,14 +103,20 @@ test("an operator changes databases, switches and copies of this service, and no
   expect(changing.every((s) => s.Effect === "Allow")).toBe(true);
   const actions = changing.flatMap((s) => s.Action);
   expect(actions).toContain("rds:PromoteReadReplica");
-  expect(actions.filter((a) => /^route53:|:\*$|Bypass|DeleteObjectVersion/.test(a))).toEqual([]);
+  expect(actions.filter((a) => /^route53:|:\*$|Bypass|DeleteObjectVersion|VaultLock|DeleteRecoveryPoint/.test(a))).toEqual([]);
   expect(changing.flatMap((s) => s.Resource)).not.toContain("*");
   // What the role's pattern reaches is what the naming gives.
   const own = (arn: string) => changing.flatMap((s) => s.Resource).some((pattern) => matches(pattern, arn));
   expect(own(names.site("secondary").databaseArn(2))).toBe(true);
   expect(own(`arn:aws:s3:::${names.site("secondary").switchBucket}/takeover`)).toBe(true);
   expect(own(names.site("secondary").replicationRoleArn)).toBe(true);
+  expect(own(names.site("secondary").backupRoleArn)).toBe(true);
   expect(own("arn:aws:rds:eu-west-1:123456789012:db:other")).toBe(false);
+  // An archive is read, and copied back; never written.
+  const may = (arn: string) => changing.filter((s) => s.Resource.includes(arn)).flatMap((s) => s.Action);
+  expect(may("arn:aws:s3:::archive/*")).toContain("s3:RestoreObject");
+  expect(may("arn:aws:s3:::archive/*").filter((action) => /Put|Delete/.test(action))).toEqual([]);
+  expect(may("arn:aws:s3:::media/*")).toContain("s3:PutObject");
 });
 
 test("the trail records every region into a bucket that locks its records", async () => {
@@ -139,13 +152,3 @@ test("inside the database: the services' role with a secret password, and nothin
   ]);
   expect(JSON.stringify(recording.resources.map((r) => [r.name, r.inputs]))).not.toMatch(/primary|secondary|eu-/);
 });
-
-/** Whether an ARN is within an IAM pattern with stars. */
-function matches(pattern: string, arn: string): boolean {
-  return new RegExp(
-    `^${pattern
-      .split("*")
-      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*")}$`,
-  ).test(arn);
-}

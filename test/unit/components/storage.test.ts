@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Backups } from "../../../components/backups";
+import { Archive, type ArchiveArgs } from "../../../components/archive";
 import { ControlBucket } from "../../../components/control-bucket";
 import { PrivateBucket } from "../../../components/private-bucket";
 import { ROUTE53_HEALTH_CHECKERS } from "../../../components/route53-ranges";
@@ -9,13 +9,25 @@ import { names, record, type Recording } from "./recorder";
 
 const primary = names.site("primary");
 const secondary = names.site("secondary");
+const cold = names.site("cold");
 
 const base: StorageArgs = {
   names: primary,
   buckets: ["media", "documents"],
   otherSites: [secondary],
+  archives: [{ names: cold, timeControlled: false }],
+  lockDays: 30,
   keyArn: "arn:own-key",
   account: "123456789012",
+};
+
+const archiveArgs: ArchiveArgs = {
+  names: cold,
+  buckets: ["media", "documents"],
+  keyArn: "arn:own-key",
+  storageClass: "GLACIER",
+  afterDays: 2,
+  lockDays: 30,
 };
 
 interface PolicyStatement {
@@ -73,37 +85,73 @@ test("the policy waits for the block on public access", async () => {
   expect(recording.get("aws:s3/bucketPolicy:BucketPolicy", "b-policy").dependsOn).toContain(block.urn);
 });
 
-test("a standby copies nothing; an active site copies all of its buckets, deletions too, with the other site's key", async () => {
-  const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
-  const standby = await record(() => new Storage("storage", base));
-  expect(standby.all(COPY)).toEqual([]);
+const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
 
-  const active = await record(() => new Storage("storage", { ...base, copyTo: secondary }));
+test("an active site copies all of its buckets to its standby and to the archive, deletions too, each with the other site's key", async () => {
+  const active = await record(() => new Storage("storage", { ...base, copyTo: { names: secondary, timeControlled: true } }));
   expect(active.all(COPY).map((r) => r.name)).toEqual(["storage-documents-copies", "storage-media-copies"]);
   const { inputs } = active.get(COPY, "storage-media-copies");
   expect(inputs.bucket).toBe("samia-tarot-production-123456789012-primary-media");
   expect(inputs.role).toBe("arn:role/samia-tarot-production-primary-replication");
-  expect(inputs.rules).toMatchObject([
+  const everything = {
+    status: "Enabled",
+    filter: { prefix: "" },
+    deleteMarkerReplication: { status: "Enabled" },
+    sourceSelectionCriteria: { sseKmsEncryptedObjects: { status: "Enabled" } },
+  };
+  expect(inputs.rules).toEqual([
     {
-      status: "Enabled",
-      deleteMarkerReplication: { status: "Enabled" },
-      sourceSelectionCriteria: { sseKmsEncryptedObjects: { status: "Enabled" } },
+      ...everything,
+      id: "to-production-secondary",
+      priority: 0,
       destination: {
         bucket: "arn:aws:s3:::samia-tarot-production-123456789012-secondary-media",
         encryptionConfiguration: { replicaKmsKeyId: "arn:aws:kms:eu-west-1:123456789012:alias/samia-tarot-production-secondary" },
+        replicationTime: { status: "Enabled", time: { minutes: 15 } },
+        metrics: { status: "Enabled", eventThreshold: { minutes: 15 } },
+      },
+    },
+    {
+      ...everything,
+      id: "to-production-cold",
+      priority: 1,
+      destination: {
+        bucket: "arn:aws:s3:::samia-tarot-production-123456789012-cold-archive-media",
+        encryptionConfiguration: { replicaKmsKeyId: "arn:aws:kms:us-east-1:123456789012:alias/samia-tarot-production-cold" },
       },
     },
   ]);
-  // All that a failover adds here, and nothing that it takes away.
-  expect(active.list().filter((r) => !standby.list().includes(r))).toEqual([
-    `${COPY} storage-documents-copies`,
-    `${COPY} storage-media-copies`,
+});
+
+test("a standby has its rule to the archive already: becoming active adds nothing that could fail with another region", async () => {
+  const ids = (recording: Recording) => recording.all(COPY).map((r) => (r.inputs.rules as { id: string }[]).map(({ id }) => id));
+  const standby = await record(() => new Storage("storage", base));
+  const active = await record(() => new Storage("storage", { ...base, copyTo: { names: secondary, timeControlled: true } }));
+  expect(ids(standby)).toEqual([["to-production-cold"], ["to-production-cold"]]);
+  expect(active.list()).toEqual(standby.list());
+  const alone = await record(() => new Storage("storage", { ...base, archives: [] }));
+  expect(alone.all(COPY)).toEqual([]);
+});
+
+test("archives that take their class at once are told so by the rule", async () => {
+  const archives = [{ names: cold, timeControlled: true, storageClass: "DEEP_ARCHIVE" as const }];
+  const recording = await record(() => new Storage("storage", { ...base, archives }));
+  expect(recording.get(COPY, "storage-media-copies").inputs.rules).toMatchObject([
+    { destination: { storageClass: "DEEP_ARCHIVE", replicationTime: { status: "Enabled" } } },
   ]);
-  expect(standby.list().filter((r) => !active.list().includes(r))).toEqual([]);
+});
+
+test("no version of an object can be deleted for as long as it is locked, at either end of a copy", async () => {
+  const LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration";
+  const rule = { defaultRetention: { mode: "COMPLIANCE", days: 30 } };
+  for (const recording of [await record(() => new Storage("storage", base)), await record(() => new Archive("archive", archiveArgs))]) {
+    expect(recording.all(LOCK).map((r) => r.inputs.rule)).toEqual([rule, rule]);
+    expect(recording.all("aws:s3/bucket:Bucket").map((r) => r.inputs.objectLockEnabled)).toEqual([true, true]);
+  }
 });
 
 test("copying starts after versions are kept", async () => {
-  const recording = await record(() => new Storage("storage", { ...base, copyTo: secondary }));
+  const recording = await record(() => new Storage("storage", base));
   const versions = recording.get("aws:s3/bucketVersioning:BucketVersioning", "storage-media-versions");
   expect(recording.get("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "storage-media-copies").dependsOn).toContain(versions.urn);
 });
@@ -115,11 +163,19 @@ test("the copying role exists at a standby too, and reaches the other sites' buc
   const of = (sid: string) => statements.find((s) => s.Sid === sid);
   expect(of("WriteCopies")?.Resource).toEqual([
     "arn:aws:s3:::samia-tarot-production-123456789012-secondary-media/*",
+    "arn:aws:s3:::samia-tarot-production-123456789012-cold-archive-media/*",
     "arn:aws:s3:::samia-tarot-production-123456789012-secondary-documents/*",
+    "arn:aws:s3:::samia-tarot-production-123456789012-cold-archive-documents/*",
   ]);
+  // Without these two S3 cannot carry a lock over.
+  expect(of("ReadObjects")?.Action).toEqual(expect.arrayContaining(["s3:GetObjectRetention", "s3:GetObjectLegalHold"]));
   expect(of("Decrypt")?.Resource).toBe("arn:own-key");
   expect(of("EncryptIneuwest1")?.Condition).toEqual({
     "ForAnyValue:StringEquals": { "kms:ResourceAliases": ["alias/samia-tarot-production-secondary"] },
+  });
+  expect(of("EncryptInuseast1")).toMatchObject({
+    Action: ["kms:Encrypt", "kms:GenerateDataKey"],
+    Condition: { "ForAnyValue:StringEquals": { "kms:ResourceAliases": ["alias/samia-tarot-production-cold"] } },
   });
 });
 
@@ -177,13 +233,19 @@ test("what is in the control bucket cannot be deleted for a year", async () => {
   expect(lock.inputs.rule).toEqual({ defaultRetention: { mode: "COMPLIANCE", days: 365 } });
 });
 
-test("the cold site's copies move to Glacier at their age", async () => {
-  const recording = await record(() => new Backups("backups", { names: names.site("cold"), keyArn: "arn:own-key", archiveAfterDays: 1 }));
-  const { inputs } = recording.get("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "backups-archive-age");
-  expect(inputs.bucket).toBe("samia-tarot-production-123456789012-cold-archive");
-  expect(inputs.rules).toMatchObject([{ status: "Enabled", transitions: [{ days: 1, storageClass: "GLACIER" }] }]);
-  expect(recording.get("aws:backup/vault:Vault", "backups-vault").inputs).toEqual({
-    name: "samia-tarot-production-cold",
-    kmsKeyArn: "arn:own-key",
-  });
+test("an archive's copies move to their class at their age, replaced and deleted ones too", async () => {
+  const LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration";
+  const recording = await record(() => new Archive("archive", archiveArgs));
+  const { inputs } = recording.get(LIFECYCLE, "archive-media-age");
+  expect(inputs.bucket).toBe("samia-tarot-production-123456789012-cold-archive-media");
+  expect(inputs.rules).toMatchObject([
+    {
+      status: "Enabled",
+      transitions: [{ days: 2, storageClass: "GLACIER" }],
+      noncurrentVersionTransitions: [{ noncurrentDays: 2, storageClass: "GLACIER" }],
+    },
+  ]);
+  expect(recording.all(LIFECYCLE)).toHaveLength(2);
+  const atOnce = await record(() => new Archive("archive", { ...archiveArgs, afterDays: 0 }));
+  expect(atOnce.all(LIFECYCLE)).toEqual([]);
 });

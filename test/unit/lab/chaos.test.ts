@@ -42,6 +42,11 @@ beforeEach(() => {
         done.push(`resume ${id}`);
         return Promise.resolve();
       },
+      harmBackups: (region, harm) => {
+        if (region !== "eu-north-1") throw new Error(`${region} keeps no automated backups`);
+        done.push(harm);
+        return [{ what: `service-1: ${harm}`, undo: () => void done.push(`undo ${harm}`) }];
+      },
     },
     dns: {
       pause: () => Promise.resolve(void done.push("dns closed")),
@@ -143,6 +148,23 @@ describe("a cut replication", () => {
 
   it("wants one", async () => {
     await expect(chaos.begin({ fault: "cut-replication", site: "primary" })).rejects.toThrow(/no database of eu-north-1 is a replica/);
+  });
+});
+
+describe("harmed backups", () => {
+  it("are damaged or lack WAL until the fault ends", async () => {
+    const damaged = await chaos.begin({ fault: "damage-backup", site: "primary" });
+    expect(describeFault(damaged)).toBe("the newest base backups of eu-north-1 are damaged (service-1: alter)");
+    await chaos.begin({ fault: "damage-backup", site: "primary", how: "truncate" });
+    const lacking = await chaos.begin({ fault: "lose-wal", site: "primary" });
+    expect(describeFault(lacking)).toBe("a WAL segment of eu-north-1's archives is missing (service-1: remove-wal)");
+    await chaos.end({});
+    expect(done).toEqual(["alter", "undo alter", "truncate", "remove-wal", "undo truncate", "undo remove-wal"]);
+  });
+
+  it("have to be there", async () => {
+    await expect(chaos.begin({ fault: "lose-wal", site: "secondary" })).rejects.toThrow("eu-west-1 keeps no automated backups");
+    expect(names()).toEqual([]);
   });
 });
 

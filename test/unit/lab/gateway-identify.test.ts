@@ -20,6 +20,10 @@ describe("who asks", () => {
     expect(asker("GET", "/the-switch/takeover", "aws-cli/2")).toBe("client");
   });
 
+  it("is one of AWS's own services where the lab plays one", () => {
+    expect(asker("POST", "/", "aws-sdk-js/3.1169.0 AWS-Backup", "rds")).toBe("service");
+  });
+
   it("is no guard for anything but reading a switch", () => {
     expect(asker("PUT", "/the-switch/takeover", guard)).toBe("client");
     expect(asker("GET", "/the-switch/other", guard)).toBe("client");

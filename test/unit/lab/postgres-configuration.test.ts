@@ -43,6 +43,23 @@ describe("postgresql.conf", () => {
     expect(setting(strict, "wal_level")).toBe("logical");
   });
 
+  it("archives where it is told to, and only there", () => {
+    expect(setting(primary, "archive_mode")).toBe("on");
+    expect(setting(primary, "archive_command")).toBe("true");
+    expect(setting({ ...primary, archiveCommand: "cp %p 'a'" }, "archive_command")).toBe("cp %p ''a''");
+  });
+
+  it("recovers to a moment, and lets nobody read before", () => {
+    const until = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+    const restored = { ...primary, recovery: { restoreCommand: "cp a/%f %p", until } };
+    expect(setting(restored, "recovery_target_time")).toBe("2026-01-02T03:04:05.678+00");
+    expect(setting(restored, "recovery_target_action")).toBe("promote");
+    expect(setting(restored, "restore_command")).toBe("cp a/%f %p");
+    expect(setting(restored, "hot_standby")).toBe("off");
+    expect(setting(primary, "recovery_target_time")).toBe("");
+    expect(setting(primary, "hot_standby")).toBe("on");
+  });
+
   it("never hands on what belongs to the lab, a formula, or what PostgreSQL does not know", () => {
     const parameters = {
       port: "1",

@@ -36,14 +36,22 @@ describe("replication rules", () => {
   });
 });
 
-it("records lifecycle transitions", () => {
+it("reads lifecycle transitions", () => {
   const text =
     "<LifecycleConfiguration><Rule><ID>archive</ID><Status>Enabled</Status><Filter/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>" +
     "<NoncurrentVersionTransition><NoncurrentDays>30</NoncurrentDays><StorageClass>DEEP_ARCHIVE</StorageClass></NoncurrentVersionTransition></Rule></LifecycleConfiguration>";
+  const rule = { rule: "archive", enabled: true, prefix: "", minimumBytes: 131_072 };
   expect(parseTransitions(text)).toEqual([
-    { rule: "archive", enabled: true, storageClass: "GLACIER", days: 1, noncurrent: false },
-    { rule: "archive", enabled: true, storageClass: "DEEP_ARCHIVE", days: 30, noncurrent: true },
+    { ...rule, storageClass: "GLACIER", days: 1, noncurrent: false },
+    { ...rule, storageClass: "DEEP_ARCHIVE", days: 30, noncurrent: true },
   ]);
+  expect(parseTransitions(text, "varies_by_storage_class")[0]?.minimumBytes).toBe(0);
+  const filtered = (filter: string) => text.replace("<Filter/>", `<Filter>${filter}</Filter>`);
+  expect(parseTransitions(filtered("<And><Prefix>img/</Prefix><ObjectSizeGreaterThan>10</ObjectSizeGreaterThan></And>"))[0]).toMatchObject({
+    prefix: "img/",
+    minimumBytes: 11,
+  });
+  expect(() => parseTransitions(filtered("<Tag><Key>k</Key><Value>v</Value></Tag>"))).toThrow("lifecycle rule archive");
 });
 
 describe("queue", () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Aws } from "../../../lab/providers/aws/aws";
 import { instance } from "../../../lab/providers/aws/rds-instance";
-import type { Request } from "../../../lab/providers/base";
+import { diffInputs, type PropertySpec, type Request } from "../../../lab/providers/base";
 
 /** An RDS endpoint of one replica, as far as an instance's update and deletion need it. */
 const rds = {
@@ -13,12 +13,21 @@ const rds = {
   source: "arn:source",
   page: false,
   gone: false,
+  status: "available",
 };
 let server: Server;
 let aws: Aws;
 
 beforeEach(async () => {
-  Object.assign(rds, { calls: [], address: "127.20.1.1", describesUntilPromoted: 0, source: "arn:source", page: false, gone: false });
+  Object.assign(rds, {
+    calls: [],
+    address: "127.20.1.1",
+    describesUntilPromoted: 0,
+    source: "arn:source",
+    page: false,
+    gone: false,
+    status: "available",
+  });
   server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
@@ -39,8 +48,13 @@ beforeEach(async () => {
         return;
       }
       const link = rds.source === "" ? "" : `<ReadReplicaSourceDBInstanceIdentifier>${rds.source}</ReadReplicaSourceDBInstanceIdentifier>`;
-      const db = `<DBInstanceIdentifier>replica</DBInstanceIdentifier><DBInstanceStatus>available</DBInstanceStatus>${link}<Endpoint><Address>${rds.address}</Address><Port>5432</Port></Endpoint>`;
+      const db = `<DBInstanceIdentifier>replica</DBInstanceIdentifier><DBInstanceStatus>${rds.status}</DBInstanceStatus>${link}<Endpoint><Address>${rds.address}</Address><Port>5432</Port></Endpoint>`;
       response.writeHead(200, { "content-type": "text/xml" });
+      if (action === "DescribeEvents") {
+        const event = "<Event><EventCategories><EventCategory>failure</EventCategory></EventCategories><Message>no WAL</Message></Event>";
+        response.end(`<R><DescribeEventsResult><Events>${event}</Events></DescribeEventsResult></R>`);
+        return;
+      }
       response.end(
         action === "DescribeDBInstances"
           ? `<R><DescribeDBInstancesResult><DBInstances><DBInstance>${db}</DBInstance></DBInstances></DescribeDBInstancesResult></R>`
@@ -95,6 +109,55 @@ it("changes only what has changed", async () => {
   await update({ ...PRIMARY, address: "x" }, PRIMARY, { ...PRIMARY, backupRetentionPeriod: 14, finalSnapshotIdentifier: "f" });
   expect(rds.calls[0]).toEqual(expect.objectContaining({ Action: "ModifyDBInstance", BackupRetentionPeriod: "14" }));
   expect(rds.calls[0]).not.toHaveProperty("DBInstanceClass");
+});
+
+describe("a restore", () => {
+  const RESTORED = { identifier: "replica", instanceClass: "db.t3.micro" };
+  const request = { ...about, exists: () => undefined };
+  const create = (inputs: object): Promise<object> => instance.create(aws, { ...RESTORED, ...inputs }, request);
+
+  it("to a moment asks for it, of the source that is named", async () => {
+    rds.source = "";
+    const point = { sourceDbInstanceIdentifier: "source", restoreTime: "2026-01-02T03:04:05Z" };
+    await create({ restoreToPointInTime: point });
+    expect(rds.calls[0]).toMatchObject({
+      Action: "RestoreDBInstanceToPointInTime",
+      TargetDBInstanceIdentifier: "replica",
+      SourceDBInstanceIdentifier: "source",
+      RestoreTime: "2026-01-02T03:04:05Z",
+    });
+    await create({ restoreToPointInTime: { sourceDbInstanceAutomatedBackupsArn: "arn:backup", useLatestRestorableTime: true } });
+    expect(rds.calls[2]).toMatchObject({ SourceDBInstanceAutomatedBackupsArn: "arn:backup", UseLatestRestorableTime: "true" });
+    await create({ snapshotIdentifier: "kept" });
+    expect(rds.calls[4]).toMatchObject({ Action: "RestoreDBInstanceFromDBSnapshot", DBSnapshotIdentifier: "kept" });
+  });
+
+  it("that does not come up whole is an error that says why", async () => {
+    rds.status = "incompatible-restore";
+    await expect(create({ snapshotIdentifier: "kept" })).rejects.toThrow(
+      "RDS DB Instance (replica) is incompatible-restore, not available: no WAL",
+    );
+  });
+
+  it("replaces the instance when it comes or goes, and is not looked at again once done", () => {
+    const specs = instance.inputs as Record<string, PropertySpec>;
+    const replaces = (olds: object, news: object): string[] => diffInputs(olds as never, news as never, (name) => specs[name]).replaces;
+    const [first, second] = [{ restoreToPointInTime: { restoreTime: "a" } }, { restoreToPointInTime: { restoreTime: "b" } }];
+    expect(replaces(first, second)).toEqual([]);
+    expect([replaces(first, {}), replaces({}, first)]).toEqual([["restoreToPointInTime"], ["restoreToPointInTime"]]);
+    const [from, other] = [{ snapshotIdentifier: "a" }, { snapshotIdentifier: "b" }];
+    expect([replaces(from, other), replaces(from, {})]).toEqual([["snapshotIdentifier"], []]);
+  });
+
+  it("is from one thing, to one moment", () => {
+    const restoreToPointInTime = { sourceDbInstanceIdentifier: "source", restoreTime: "2026-01-02T03:04:05Z" };
+    const check = (inputs: object): unknown => instance.check!(aws, { ...RESTORED, ...inputs }, undefined, about);
+    expect(check({ restoreToPointInTime })).toEqual([]);
+    expect(check({ restoreToPointInTime, snapshotIdentifier: "kept" })).toMatchObject([{ property: "snapshotIdentifier" }]);
+    expect(check({ restoreToPointInTime, replicateSourceDb: "a" })).toMatchObject([{ property: "replicateSourceDb" }]);
+    const both = { ...restoreToPointInTime, useLatestRestorableTime: true };
+    expect(check({ restoreToPointInTime: both })).toMatchObject([{ property: "restoreToPointInTime.restoreTime" }]);
+  });
 });
 
 describe("deletion", () => {

@@ -7,13 +7,15 @@ import { tagChanges, withDefaultTags } from "../../../lab/providers/aws/tags";
 const TYPES = `ec2/vpc:Vpc ec2/subnet:Subnet ec2/internetGateway:InternetGateway ec2/routeTable:RouteTable ec2/route:Route
   ec2/routeTableAssociation:RouteTableAssociation ec2/securityGroup:SecurityGroup vpc/securityGroupIngressRule:SecurityGroupIngressRule
   vpc/securityGroupEgressRule:SecurityGroupEgressRule kms/key:Key kms/alias:Alias rds/subnetGroup:SubnetGroup rds/parameterGroup:ParameterGroup
-  rds/instance:Instance rds/snapshot:Snapshot s3/bucket:Bucket s3/bucketVersioning:BucketVersioning
+  rds/instance:Instance rds/snapshot:Snapshot rds/snapshotCopy:SnapshotCopy
+  rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication s3/bucket:Bucket s3/bucketVersioning:BucketVersioning
   s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration s3/bucketPublicAccessBlock:BucketPublicAccessBlock
   s3/bucketPolicy:BucketPolicy s3/bucketReplicationConfig:BucketReplicationConfig
   s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration
   s3/bucketObjectv2:BucketObjectv2 iam/role:Role iam/rolePolicy:RolePolicy lb/loadBalancer:LoadBalancer lb/targetGroup:TargetGroup
   lb/listener:Listener lb/listenerRule:ListenerRule route53/zone:Zone route53/healthCheck:HealthCheck route53/record:Record
-  cloudwatch/metricAlarm:MetricAlarm sns/topic:Topic backup/vault:Vault cloudtrail/trail:Trail`
+  cloudwatch/metricAlarm:MetricAlarm sns/topic:Topic backup/vault:Vault backup/vaultLockConfiguration:VaultLockConfiguration
+  backup/vaultPolicy:VaultPolicy backup/plan:Plan backup/selection:Selection cloudtrail/trail:Trail`
   .split(/\s+/)
   .map((token) => `aws:${token}`);
 
@@ -37,6 +39,22 @@ describe("types", () => {
     ],
     ["aws:s3/bucketObjectv2:BucketObjectv2", ["bucket", "key"]],
     ["aws:rds/snapshot:Snapshot", ["dbInstanceIdentifier", "dbSnapshotIdentifier"]],
+    [
+      "aws:rds/snapshotCopy:SnapshotCopy",
+      ["sourceDbSnapshotIdentifier", "targetDbSnapshotIdentifier", "kmsKeyId", "copyTags", "destinationRegion"],
+    ],
+    [
+      "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication",
+      ["sourceDbInstanceArn", "kmsKeyId", "retentionPeriod", "preSignedUrl"],
+    ],
+    ["aws:backup/vault:Vault", ["name", "kmsKeyArn"]],
+    [
+      "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+      ["backupVaultName", "changeableForDays", "maxRetentionDays", "minRetentionDays"],
+    ],
+    ["aws:backup/vaultPolicy:VaultPolicy", ["backupVaultName"]],
+    ["aws:backup/plan:Plan", ["name"]],
+    ["aws:backup/selection:Selection", ["name", "planId", "iamRoleArn", "resources", "notResources"]],
   ])("%s is replaced for %j alone", async (type, expected) => {
     const kind = await provider.kind(type);
     const inputs = kind?.inputs as Record<string, { replace?: true }>;

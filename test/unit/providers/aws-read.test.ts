@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Aws } from "../../../lab/providers/aws/aws";
 import { securityGroupEgressRule, securityGroupIngressRule } from "../../../lab/providers/aws/ec2";
 import { instance } from "../../../lab/providers/aws/rds-instance";
-import { snapshot } from "../../../lab/providers/aws/rds-snapshot";
+import { instanceAutomatedBackupsReplication } from "../../../lab/providers/aws/rds-backups";
+import { snapshot, snapshotCopy } from "../../../lab/providers/aws/rds-snapshot";
 import { bucketReplicationConfig } from "../../../lab/providers/aws/s3";
 import type { Request } from "../../../lab/providers/base";
 
@@ -73,6 +74,47 @@ describe("a snapshot", () => {
     await expect(read(snapshot, "db-left", {})).resolves.toMatchObject({ inputs, outputs: { dbSnapshotArn: "arn:left" } });
     answers = { DescribeDBSnapshots: error("DBSnapshotNotFound") };
     await expect(read(snapshot, "db-left", inputs)).resolves.toBeUndefined();
+  });
+});
+
+describe("a copy of a snapshot", () => {
+  const source = "arn:aws:rds:eu-north-1:123456789012:snapshot:db-left";
+  const inputs = { sourceDbSnapshotIdentifier: source, targetDbSnapshotIdentifier: "db-left", kmsKeyId: "arn:key" };
+
+  it("exists when it is available, and is read by its own name", async () => {
+    answers = { CopyDBSnapshot: "<R/>", DescribeDBSnapshots: [snapshots("creating"), snapshots("available"), snapshots("available")] };
+    const request = { ...about, exists: () => undefined };
+    const made = await snapshotCopy.create(aws, inputs, request);
+    expect(made).toMatchObject({ id: "db-left", outputs: { ...inputs, dbSnapshotArn: "arn:left" } });
+    expect(calls[0]).toMatchObject({ SourceDBSnapshotIdentifier: source, TargetDBSnapshotIdentifier: "db-left", KmsKeyId: "arn:key" });
+    const found = await read(snapshotCopy, "db-left", inputs);
+    expect(found?.inputs).toEqual(inputs);
+    expect(found?.outputs).not.toHaveProperty("dbSnapshotIdentifier");
+    answers = { DescribeDBSnapshots: error("DBSnapshotNotFound") };
+    await expect(read(snapshotCopy, "db-left", inputs)).resolves.toBeUndefined();
+  });
+});
+
+describe("replicated automated backups", () => {
+  const inputs = { sourceDbInstanceArn: "arn:db", kmsKeyId: "arn:key" };
+  const backup = (action: string, status: string): string =>
+    `<R><${action}Result><DBInstanceAutomatedBackups><DBInstanceAutomatedBackup><DBInstanceAutomatedBackupsArn>arn:backup</DBInstanceAutomatedBackupsArn>` +
+    `<DBInstanceArn>arn:db</DBInstanceArn><Status>${status}</Status><BackupRetentionPeriod>7</BackupRetentionPeriod><KmsKeyId>arn:key</KmsKeyId>` +
+    `</DBInstanceAutomatedBackup></DBInstanceAutomatedBackups></${action}Result></R>`;
+  const described = (status: string): string => backup("DescribeDBInstanceAutomatedBackups", status);
+
+  it("exist once the first base backup is there, and not once they are only retained", async () => {
+    const started = backup("StartDBInstanceAutomatedBackupsReplication", "pending").replace(/<\/?DBInstanceAutomatedBackups>/g, "");
+    answers = {
+      StartDBInstanceAutomatedBackupsReplication: started,
+      DescribeDBInstanceAutomatedBackups: [described("pending"), described("replicating"), described("replicating"), described("retained")],
+    };
+    const request = { ...about, exists: () => undefined };
+    const made = await instanceAutomatedBackupsReplication.create(aws, inputs, request);
+    expect(made).toEqual({ id: "arn:backup", outputs: { ...inputs, retentionPeriod: 7 } });
+    expect(calls[0]).toMatchObject({ SourceDBInstanceArn: "arn:db", KmsKeyId: "arn:key", BackupRetentionPeriod: "7" });
+    await expect(read(instanceAutomatedBackupsReplication, "arn:backup", inputs)).resolves.toMatchObject({ inputs });
+    await expect(read(instanceAutomatedBackupsReplication, "arn:backup", inputs)).resolves.toBeUndefined();
   });
 });
 

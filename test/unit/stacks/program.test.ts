@@ -6,16 +6,21 @@ import { expect, test } from "vitest";
 import { main } from "../../../stacks/main";
 import type { Stage } from "../../../stacks/context";
 import { program } from "../../../stacks/program";
-import { topologyFile } from "../../../stacks/topology-file";
+import { site } from "../../../stacks/site";
+import { loadTopology, topologyFile } from "../../../stacks/topology-file";
 import { BadInput } from "../../../topology/errors";
-import { record, valueOf, type RecordOptions, type Recording } from "../components/recorder";
+import { namesFor } from "../../../topology/names";
+import { record, topology, valueOf, type RecordOptions, type Recording } from "../components/recorder";
 import { SECRET_VALUES, settings } from "./settings";
 
+const DAY = 86_400_000;
 const run = (options: RecordOptions) => record(() => program(), options);
 const INSTANCE = "aws:rds/instance:Instance";
 const SNAPSHOT = "aws:rds/snapshot:Snapshot";
 const SWITCH = "aws:s3/bucketObjectv2:BucketObjectv2";
 const COPY = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
+const PLAN = "aws:backup/plan:Plan";
+const SELECTION = "aws:backup/selection:Selection";
 
 const balancer = (site: string) => ({ loadBalancer: { arn: `arn:${site}`, dnsName: `${site}.elb`, zoneId: `Z${site}` } });
 const EDGE: RecordOptions = {
@@ -32,7 +37,10 @@ test("a failover of secondary: what is changed, added and taken away, completely
   const before = await run(settings("production-secondary"));
   const after = await run(settings("production-secondary", { activeSite: "secondary", epoch: "2" }));
   expect(after.list().filter((r) => !before.list().includes(r))).toEqual([
+    `${PLAN} backup-plan`,
+    `${SELECTION} backup-selection`,
     `${SWITCH} takeover-object`,
+    "changeover:site:BackupPlan backup",
     "changeover:site:TakeoverSwitch takeover",
   ]);
   expect(before.list().filter((r) => !after.list().includes(r))).toEqual([]);
@@ -54,16 +62,88 @@ test("the switch comes on after the database and the tiers 0 and 1, not after 2 
   expect(deployments.map((d) => d.inputs.metadata.labels["changeover/tier"] as string).sort()).toEqual(["0", "1", "1"]);
 });
 
+test("the backups of a database begin once its site has taken over, and nothing waits for them", async () => {
+  const recording = await run(settings("production-secondary", { activeSite: "secondary", epoch: "2" }));
+  const ofPlan = [recording.get(PLAN, "backup-plan"), recording.get(SELECTION, "backup-selection")];
+  for (const { dependsOn } of ofPlan) expect(dependsOn).toContain(recording.get(SWITCH, "takeover-object").urn);
+  const waiting = recording.resources.filter((r) => ofPlan.some(({ urn }) => r.dependsOn.includes(urn)));
+  expect(waiting.map((r) => r.name)).toEqual(["backup-selection"]);
+  expect(ofPlan[0]?.inputs.rules).toMatchObject([
+    {
+      targetVaultName: "samia-tarot-production-secondary",
+      lifecycle: { deleteAfter: topology.backups.retention / DAY },
+      copyActions: [
+        {
+          destinationVaultArn: "arn:aws:backup:us-east-1:123456789012:backup-vault:samia-tarot-production-cold",
+          lifecycle: { deleteAfter: topology.backups.coldRetention / DAY },
+        },
+      ],
+    },
+  ]);
+  expect(ofPlan[1]?.inputs.resources).toEqual(["arn:samia-tarot-production-secondary-1"]);
+});
+
+test("backups follow the active site: a standby and a fenced site have a vault and a role for them, and no plan", async () => {
+  const away = { activeSite: "secondary", epoch: "2", retained: "1" };
+  const sites = {
+    active: await run(settings("production-primary")),
+    standby: await run(settings("production-secondary")),
+    fenced: await run(settings("production-primary", away)),
+    dormant: await run(settings("production-cold")),
+  };
+  const count = (type: string) => Object.fromEntries(Object.entries(sites).map(([role, recording]) => [role, recording.all(type).length]));
+  for (const type of [PLAN, SELECTION]) expect(count(type)).toEqual({ active: 1, standby: 0, fenced: 0, dormant: 0 });
+  const everywhere = { active: 1, standby: 1, fenced: 1, dormant: 1 };
+  expect(count("aws:backup/vault:Vault")).toEqual(everywhere);
+  expect(count("aws:backup/vaultLockConfiguration:VaultLockConfiguration")).toEqual(everywhere);
+  expect(count("changeover:site:BackupRole")).toEqual({ ...everywhere, dormant: 0 });
+});
+
 test("home is active with a switch too: DNS does not ask for it, the other sites' guards do", async () => {
   const recording = await run(settings("production-primary"));
   expect(JSON.parse(recording.get(SWITCH, "takeover-object").inputs.content)).toEqual({ activeSite: "primary", epoch: 1 });
   expect(recording.get(INSTANCE, "database-instance-1").inputs).toMatchObject({ engine: "postgres", username: "changeover" });
 });
 
-test("the active site copies its buckets once there is a site to copy to", async () => {
-  expect((await run(settings("production-primary"))).all(COPY)).toEqual([]);
-  expect((await run(settings("production-primary", { protectedBy: "secondary" }))).all(COPY)).toHaveLength(2);
-  expect((await run(settings("production-secondary", { protectedBy: "secondary" }))).all(COPY)).toEqual([]);
+test("every warm site copies to the archive, whatever its role; the active one to its standby too, once there is one", async () => {
+  const targets = async (stack: string, change: Record<string, string> = {}) =>
+    (await run(settings(stack, change))).all(COPY).map((r) => (r.inputs.rules as { id: string }[]).map(({ id }) => id));
+  const each = (...rules: string[]) => [rules, rules];
+  expect(await targets("production-primary")).toEqual(each("to-production-cold"));
+  expect(await targets("production-primary", { protectedBy: "secondary" })).toEqual(each("to-production-secondary", "to-production-cold"));
+  expect(await targets("production-secondary", { protectedBy: "secondary" })).toEqual(each("to-production-cold"));
+  // After a failover nothing is copied to what is lost; re-protection turns the direction round.
+  const away = { activeSite: "secondary", epoch: "2" };
+  expect(await targets("production-secondary", away)).toEqual(each("to-production-cold"));
+  expect(await targets("production-secondary", { ...away, protectedBy: "primary" })).toEqual(
+    each("to-production-primary", "to-production-cold"),
+  );
+  expect(await targets("production-primary", { ...away, generation: "2" })).toEqual(each("to-production-cold"));
+});
+
+test("copies that come late ring where they should arrive, if their RPO asks for a time", async () => {
+  const late = (recording: Recording) =>
+    recording.all("aws:cloudwatch/metricAlarm:MetricAlarm").filter((r) => r.inputs.metricName === "ReplicationLatency");
+  const standby = late(await run(settings("production-secondary")));
+  expect(standby.map((r) => r.name)).toEqual(["alarms-copies-primary-documents", "alarms-copies-primary-media"]);
+  expect(standby[1]?.inputs).toMatchObject({
+    namespace: "AWS/S3",
+    dimensions: {
+      SourceBucket: "samia-tarot-production-123456789012-primary-media",
+      DestinationBucket: "samia-tarot-production-123456789012-secondary-media",
+      RuleId: "to-production-secondary",
+    },
+    threshold: 900,
+  });
+  const cold = late(await run(settings("production-cold")));
+  expect(cold.map((r) => [r.inputs.dimensions.DestinationBucket as string, r.inputs.threshold as number])).toEqual(
+    ["documents", "media", "documents", "media"].map((bucket) => [`samia-tarot-production-123456789012-cold-archive-${bucket}`, 3_600]),
+  );
+
+  const bare = loadTopology("topology.yaml");
+  bare.disasters["multi-region-outage"].recovery = { kind: "multi-cloud" };
+  const context = { topology: bare, environment: "production", names: namesFor(bare, "production") };
+  expect(late(await record(() => site(context, "cold"), settings("production-cold")))).toEqual([]);
 });
 
 test("home comes back as a standby of the site that took over, with a new database", async () => {
@@ -148,7 +228,8 @@ test("every site's switch may be read by the guards of the other warm sites, and
 });
 
 /** Kinds of which some depend on the role; nothing of them may be asked for before the gate opens. */
-const BEHIND_THE_GATE = /^(kubernetes|pulumi:providers:kubernetes)|:rds\/|alarm|Alarm|Topic|BucketObjectv2|Storage|ReplicationConfig|iam\//;
+const BEHIND_THE_GATE =
+  /^(kubernetes|pulumi:providers:kubernetes)|:rds\/|alarm|Alarm|Topic|BucketObjectv2|Storage|ReplicationConfig|iam\/|[bB]ackup/;
 
 test("the gate: what no role changes is asked for before it, all that one does after it", async () => {
   const options = settings("production-secondary", { activeSite: "secondary", epoch: "2", protectedBy: "primary" });
@@ -219,7 +300,12 @@ test("a gate that stays shut fails the update before anything that a role change
 test("a dormant site has what a recovery starts from, answers 503, and runs nothing", async () => {
   const recording = await run(settings("production-cold", { kubeconfig: undefined, databasePassword: undefined, appPassword: undefined }));
   expect(recording.resources.filter((r) => /^kubernetes:|:rds|Provider/.test(r.type))).toEqual([]);
-  expect(recording.all("aws:s3/bucket:Bucket").map((r) => r.name)).toEqual(["backups-archive-bucket", "control-bucket", "switch-bucket"]);
+  expect(recording.all("aws:s3/bucket:Bucket").map((r) => r.name)).toEqual([
+    "archive-documents-bucket",
+    "archive-media-bucket",
+    "control-bucket",
+    "switch-bucket",
+  ]);
   expect(recording.all("aws:backup/vault:Vault")).toHaveLength(1);
   expect(recording.all("aws:lb/listener:Listener")[0]?.inputs.defaultActions[0].type).toBe("fixed-response");
 });

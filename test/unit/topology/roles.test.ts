@@ -88,6 +88,8 @@ describe("names", () => {
       const site = namesFor(topology, "production").site(name);
       expect(site.prefix.length).toBeLessThanOrEqual(32);
       expect(site.database(99).length).toBeLessThanOrEqual(63);
+      for (const name of [site.vault, site.backupPlan]) expect(name.length).toBeLessThanOrEqual(50);
+      expect(site.backupRole.length).toBeLessThanOrEqual(64);
       for (const bucket of [site.bucket("documents"), site.switchBucket, site.controlBucket]) expect(bucket.length).toBeLessThanOrEqual(63);
     }
   });

@@ -42,11 +42,12 @@ describe("topology.yaml", () => {
     ]);
   });
 
-  it("describes the runbook's four disaster types", () => {
+  it("describes the runbook's four disaster types, and its scenario of two regions lost", () => {
     const { disasters } = good();
     expect(Object.entries(disasters).map(([name, d]) => [name, d.rpo / 60_000, d.rto / 60_000, d.recovery.kind, d.automation])).toEqual([
       ["database-failure", 5, 15, "same-region", "full"],
       ["regional-outage", 15, 60, "cross-region", "partial"],
+      ["multi-region-outage", 60, 240, "cross-region", "partial"],
       ["provider-outage", 30, 240, "multi-cloud", "manual"],
       ["complete-compromise", 60, 480, "clean-environment", "manual"],
     ]);
@@ -90,6 +91,27 @@ describe("a wrong topology", () => {
     ["a lag alarm beyond the RPO", (t) => (t.database.maxLag = "16m"), "database.maxLag", /regional-outage/],
     ["an interval that Route 53 does not have", (t) => (t.traffic.healthInterval = "1s"), "traffic.healthInterval", /10s or 30s/],
     ["half a day of backups", (t) => (t.database.backupRetention = "12h"), "database.backupRetention", /whole days/],
+    ["half a day in front of the archive", (t) => (t.storage.archiveAfter = "12h"), "storage.archiveAfter", /whole days/],
+    ["a lock that nobody could live with", (t) => (t.storage.lockFor = "3650d"), "storage.lockFor", /365d/],
+    ["no lock", (t) => (t.storage.lockFor = "0d"), "storage.lockFor", /1d/],
+    ["an unknown archive class", (t) => (t.storage.archiveClass = "TAPE"), "storage.archiveClass", /GLACIER/],
+    [
+      "an archive that is read too late for the disaster that ends there",
+      (t) => (t.storage.archiveClass = "DEEP_ARCHIVE"),
+      "storage.archiveClass",
+      /within disasters\.multi-region-outage\.rto, 4h: GLACIER_IR \(at once\), GLACIER \(5m by Expedited\), DEEP_ARCHIVE \(12h by Standard\)/,
+    ],
+    ["half a day of snapshots", (t) => (t.backups.retention = "12h"), "backups.retention", /whole days, 1d to 365d/],
+    ["snapshots that are kept for ever", (t) => (t.backups.coldRetention = "366d"), "backups.coldRetention", /2d to 365d/],
+    ["copies that go before what they copy", (t) => (t.backups.coldRetention = "1d"), "backups.coldRetention", /2d to 365d/],
+    ["snapshots more often than AWS Backup takes them", (t) => (t.backups.interval = "30m"), "backups.interval", /1h, 2h, .*below an hour/],
+    ["snapshots at other hours each day", (t) => (t.backups.interval = "5h"), "backups.interval", /1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d/],
+    [
+      "copies further apart than what a disaster may lose",
+      (t) => (t.backups.interval = "2h"),
+      "backups.interval",
+      /at most disasters.multi-region-outage.rpo, 1h: cold/,
+    ],
     [
       "a recovery site that is not there",
       (t) => (t.disasters["regional-outage"].recovery.site = "mars"),
@@ -118,6 +140,33 @@ describe("a wrong topology", () => {
     value.guard = { image: value.guard.image };
     const result = parseTopology(value);
     expect(result.ok && result.topology.guard).toMatchObject({ interval: 2_000, lease: 10_000 });
+  });
+
+  it("keeps an archive in Flexible Retrieval and locks for thirty days, where nothing else is said", () => {
+    const value: any = structuredClone(raw());
+    delete value.storage.archiveClass;
+    delete value.storage.lockFor;
+    const result = parseTopology(value);
+    expect(result.ok && result.topology.storage).toMatchObject({ archiveClass: "GLACIER", lockFor: 30 * 86_400_000 });
+  });
+
+  it("takes Deep Archive where no disaster ends at the cold site, or one that may take half a day", () => {
+    const deep = (change: object) => (t: any) => {
+      t.storage.archiveClass = "DEEP_ARCHIVE";
+      Object.assign(t.disasters["multi-region-outage"], change);
+    };
+    expect(spoil(deep({ recovery: { kind: "cross-region", site: "secondary" } }))).toEqual([]);
+    expect(spoil(deep({ rto: "12h" }))).toEqual([]);
+    expect(spoil(deep({ rto: "11h" }))).toHaveLength(1);
+  });
+
+  it("may have its copies further apart where no disaster ends at a cold site", () => {
+    const far = (site: string) => (t: any) => {
+      t.backups.interval = "12h";
+      t.disasters["multi-region-outage"].recovery.site = site;
+    };
+    expect(spoil(far("secondary"))).toEqual([]);
+    expect(spoil(far("cold"))).toHaveLength(1);
   });
 
   it("says every problem at once", () => {

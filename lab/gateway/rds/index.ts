@@ -1,7 +1,12 @@
-import type { RdsPlane } from "../postgres/plane";
-import { parseIdentifier } from "../postgres/plane";
-import { awsError, escapeXml } from "./errors";
-import type { AwsRequest, AwsResponse, Mend } from "./mend";
+import { parseIdentifier, type RdsPlane } from "../../postgres/plane";
+import { awsError, escapeXml } from "../errors";
+import { isResponse, type AwsRequest, type AwsResponse, type Mend } from "../mend";
+import { element, removeElement, setElement } from "../xml";
+import { answerBackups, replicationsOf } from "./automated-backups";
+import { addEvents } from "./events";
+import { instanceNotFound, withParameters } from "./requests";
+import { renameAnswer, restoreFromSnapshot, restoreToTime } from "./restore";
+import { guardCopy, guardSnapshot, guardSnapshotDeletion, mendSnapshots, selectSnapshots, withOwnNames } from "./snapshots";
 
 /**
  * Amazon RDS as far as moto gets it wrong and PostgreSQL is behind it: real endpoints and states, promotion that ends
@@ -9,33 +14,43 @@ import type { AwsRequest, AwsResponse, Mend } from "./mend";
  * Instances of other engines and members of Aurora clusters are left as moto shows them.
  */
 export function rdsMend(plane: RdsPlane): Mend {
+  const answered = async (request: AwsRequest): Promise<AwsResponse | AwsRequest | undefined> => {
+    switch (request.action) {
+      case "CreateDBInstanceReadReplica":
+        return mendReplica(plane, request);
+      case "PromoteReadReplica":
+        return guardPromotion(plane, request);
+      case "DeleteDBInstance":
+        await plane.prepareDelete(request.region, idOf(request));
+        return undefined;
+      case "DescribeDBInstances":
+        return mendFilter(plane, request);
+      case "CreateDBSnapshot":
+        return guardSnapshot(plane, request);
+      case "CopyDBSnapshot":
+        return guardCopy(plane, request);
+      case "DeleteDBSnapshot":
+        return guardSnapshotDeletion(plane, request);
+      case "DescribeDBSnapshots":
+        return selectSnapshots(request);
+      case "RestoreDBInstanceFromDBSnapshot":
+        return restoreFromSnapshot(plane, request);
+      case "RestoreDBInstanceToPointInTime":
+        return restoreToTime(plane, request);
+      default:
+        return answerBackups(plane, request);
+    }
+  };
   return {
     service: "rds",
     async request(request) {
-      switch (request.action) {
-        case "CreateDBInstanceReadReplica":
-          return mendReplica(plane, request);
-        case "PromoteReadReplica":
-          return guardPromotion(plane, request);
-        case "DeleteDBInstance":
-          await plane.prepareDelete(request.region, idOf(request));
-          return undefined;
-        case "DescribeDBInstances":
-          return mendFilter(plane, request);
-        case "CreateDBSnapshot":
-          return guardSnapshot(plane, request);
-        case "DeleteDBSnapshot":
-          return guardSnapshotDeletion(plane, request);
-        case "RestoreDBInstanceFromDBSnapshot":
-        case "RestoreDBInstanceToPointInTime":
-          return awsError(request, 400, "InvalidRestoreFault", `${request.action}: the lab has no data to restore from yet.`);
-        default:
-          return undefined;
-      }
+      const result = await answered(request);
+      return result !== undefined && isResponse(result) ? result : withOwnNames(request, result);
     },
     async response(request, response) {
       if (response.status !== 200) return undefined;
-      const text = response.body.toString("utf8");
+      const text = renameAnswer(request, response.body.toString("utf8"));
+      if (request.action === "DescribeEvents") return { ...response, body: Buffer.from(addEvents(plane, request, text)) };
       if (text.includes("<DBSnapshot>")) return { ...response, body: Buffer.from(mendSnapshots(plane, request, text)) };
       if (!text.includes("<DBInstance>")) return undefined;
       return { ...response, body: Buffer.from(mendInstances(plane, request, text)) };
@@ -52,7 +67,7 @@ async function mendReplica(plane: RdsPlane, request: AwsRequest): Promise<AwsReq
   const identifier = parameters.SourceDBInstanceIdentifier ?? "";
   const source = parseIdentifier(region, identifier);
   const record = await plane.recordOf(source.region, source.id);
-  if (!record) return notFound(request, identifier);
+  if (!record) return instanceNotFound(request, identifier);
   if (await plane.recordOf(region, idOf(request))) {
     return awsError(request, 400, "DBInstanceAlreadyExists", "DB instance already exists");
   }
@@ -86,7 +101,7 @@ async function guardPromotion(plane: RdsPlane, request: AwsRequest): Promise<Aws
   const { region } = request;
   const id = idOf(request);
   const state = plane.stateOf(region, id);
-  if (state === undefined) return (await plane.recordOf(region, id)) ? undefined : notFound(request, id);
+  if (state === undefined) return (await plane.recordOf(region, id)) ? undefined : instanceNotFound(request, id);
   if (plane.replicaSourceOf(region, id) === null) {
     return awsError(request, 400, "InvalidDBInstanceState", `DB instance ${id} is not a read replica.`);
   }
@@ -94,21 +109,6 @@ async function guardPromotion(plane: RdsPlane, request: AwsRequest): Promise<Aws
     return awsError(request, 400, "InvalidDBInstanceState", `DB instance ${id} is not in the available state; it is ${state}.`);
   }
   return undefined;
-}
-
-async function guardSnapshot(plane: RdsPlane, request: AwsRequest): Promise<AwsResponse | undefined> {
-  const { region } = request;
-  const id = idOf(request);
-  const state = plane.stateOf(region, id);
-  if (state === undefined) return (await plane.recordOf(region, id)) ? undefined : notFound(request, id);
-  if (state === "available") return undefined;
-  return awsError(request, 400, "InvalidDBInstanceState", `DB instance ${id} is not in the available state; it is ${state}.`);
-}
-
-function guardSnapshotDeletion(plane: RdsPlane, request: AwsRequest): AwsResponse | undefined {
-  const id = request.parameters.DBSnapshotIdentifier ?? "";
-  if (plane.snapshotStateOf(request.region, id) !== "creating") return undefined;
-  return awsError(request, 400, "InvalidDBSnapshotState", `DB snapshot ${id} is being created.`);
 }
 
 /** The official provider looks instances up by `dbi-resource-id`, which moto gives all of them alike. */
@@ -125,15 +125,6 @@ function mendFilter(plane: RdsPlane, request: AwsRequest): AwsRequest | undefine
     }
   }
   return Object.keys(changed).length > 0 ? withParameters(request, { ...request.parameters, ...changed }) : undefined;
-}
-
-function withParameters(request: AwsRequest, parameters: Record<string, string>): AwsRequest {
-  const body = Buffer.from(new URLSearchParams(parameters).toString());
-  return { ...request, parameters, body, headers: { ...request.headers, "content-length": String(body.length) } };
-}
-
-function notFound(request: AwsRequest, id: string): AwsResponse {
-  return awsError(request, 404, "DBInstanceNotFound", `DBInstance ${id} not found.`);
 }
 
 /** Corrects each `<DBInstance>` of an answer. */
@@ -160,45 +151,26 @@ function mendInstance(plane: RdsPlane, request: Pick<AwsRequest, "region" | "act
     .replicasOf(region, id)
     .map((r) => `<ReadReplicaDBInstanceIdentifier>${escapeXml(r)}</ReadReplicaDBInstanceIdentifier>`);
   mended = setElement(mended, "ReadReplicaDBInstanceIdentifiers", replicas.join(""), true);
-  mended = setElement(mended, "DbiResourceId", plane.resourceIdOf(region, id));
+  const resourceId = plane.resourceIdOf(region, id);
+  mended = setElement(mended, "DbiResourceId", resourceId);
+  const backup = plane.automatedBackupsOf(region).find((each) => each.resourceId === resourceId && each.origin === "own");
+  const latest = backup?.archive.window?.latest;
+  if (latest === undefined) mended = removeElement(mended, "LatestRestorableTime");
+  else mended = setElement(mended, "LatestRestorableTime", new Date(latest).toISOString());
+  if (backup) mended = setElement(mended, "DBInstanceAutomatedBackupsReplications", replicationsOf(plane, backup), true);
   if (action === "CreateDBInstanceReadReplica") mended = setElement(mended, "BackupRetentionPeriod", "0");
   return mended;
-}
-
-/** Corrects each `<DBSnapshot>` of an answer: moto's is available at once, and knows nothing of the data. */
-function mendSnapshots(plane: RdsPlane, { region, action }: Pick<AwsRequest, "region" | "action">, xml: string): string {
-  return xml.replace(/<DBSnapshot>.*?<\/DBSnapshot>/gs, (block) => {
-    const id = element(block, "DBSnapshotIdentifier") ?? "";
-    const state = action === "CreateDBSnapshot" ? "creating" : plane.snapshotStateOf(region, id);
-    const instance = element(block, "DBInstanceIdentifier");
-    if (element(block, "Engine") !== "postgres" || state === undefined || instance === undefined) return block;
-    const mended = setElement(setElement(block, "Status", state), "PercentProgress", state === "available" ? "100" : "0");
-    return setElement(mended, "DbiResourceId", plane.resourceIdOf(region, instance));
-  });
 }
 
 /** Status in the answer that accepts a request, where it differs from what was before. */
 const ANNOUNCED: Record<string, string> = {
   CreateDBInstance: "creating",
   CreateDBInstanceReadReplica: "creating",
+  RestoreDBInstanceFromDBSnapshot: "creating",
+  RestoreDBInstanceToPointInTime: "creating",
   PromoteReadReplica: "modifying",
   RebootDBInstance: "rebooting",
   StopDBInstance: "stopping",
   StartDBInstance: "starting",
   DeleteDBInstance: "deleting",
 };
-
-function element(block: string, name: string): string | undefined {
-  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(block)?.[1];
-}
-
-/** Replaces an element or adds it at the end; its order does not matter to any SDK. */
-function setElement(block: string, name: string, value: string, isXml = false): string {
-  const made = `<${name}>${isXml ? value : escapeXml(value)}</${name}>`;
-  const stripped = removeElement(block, name);
-  return stripped.replace(/<\/\w+>$/, (end) => made + end);
-}
-
-function removeElement(block: string, name: string): string {
-  return block.replace(new RegExp(`<${name}>.*?</${name}>|<${name}/>`, "s"), "");
-}
