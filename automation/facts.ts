@@ -33,6 +33,7 @@ export async function siteFacts({ topology, workspace }: Environment): Promise<S
       const databases = {
         ...(typeof outputs["generation"] === "number" && { generation: outputs["generation"] }),
         retained: left.map(({ generation }) => generation),
+        ...(typeof outputs["sourceGeneration"] === "number" && { sourceGeneration: outputs["sourceGeneration"] }),
       };
       return {
         site,
@@ -49,6 +50,16 @@ export function latestActivation(topology: Topology, facts: SiteFacts[]): Activa
   let latest: Activation = { activeSite: topology.home, epoch: 0 };
   for (const { activation } of facts) if (activation && activation.epoch > latest.epoch) latest = activation;
   return latest;
+}
+
+/**
+ * Whether a site's replica streams from a database that the active site has left since, by a restore: it has what the restore
+ * was to be rid of, and lacks what was written after it.
+ */
+export function followsLeftDatabase(facts: SiteFacts[], { site, activation }: SiteFacts, { activeSite }: Activation): boolean {
+  const source = activation?.sourceGeneration;
+  const generation = facts.find((other) => other.site === activeSite)?.activation?.generation;
+  return site !== activeSite && source !== undefined && generation !== undefined && source !== generation;
 }
 
 export function roleIn(topology: Topology, facts: SiteFacts, latest: Activation): ReturnType<typeof roleOf> {

@@ -22,6 +22,8 @@ export interface FailoverFacts {
   /** Warm sites other than the target. */
   otherWarm: SiteName[];
   database: DatabaseState;
+  /** The target's replica streams from a database that the active site has left by a restore. */
+  followsLeft: boolean;
   /** RPO of the disaster, in milliseconds. */
   rpoMs: number;
   /**
@@ -83,6 +85,14 @@ const databaseIsReplica: Guard = ({ to, database, continues }) => {
   return { reason: `${to}'s database does not answer: ${database.reason}`, satisfy: `bring it back, or fail over to another site` };
 };
 
+const followsActive: Guard = ({ to, current, followsLeft, acceptLoss }) =>
+  followsLeft && acceptLoss === undefined
+    ? {
+        reason: `${to}'s replica is of the database that ${current.activeSite} left when it was restored: it has what that was to be rid of, and lacks what was written since`,
+        satisfy: `changeover reprotect --site ${to} while ${current.activeSite} lives; to go back to that database: --accept-loss "reason"`,
+      }
+    : undefined;
+
 const withinRpo: Guard = ({ to, database, rpoMs, outageSince, acceptLoss }) => {
   if (database.kind !== "replica" || acceptLoss !== undefined) return undefined;
   const lagMs = lagAt(database, outageSince);
@@ -112,6 +122,7 @@ export const failoverGuards: Named<FailoverFacts>[] = [
   { name: "the target is not lost", guard: targetReachable },
   { name: "the epoch is ahead", guard: epochAhead },
   { name: "the target's database is a replica", guard: databaseIsReplica },
+  { name: "the replica is of the active database", guard: followsActive },
   { name: "the replica is within the RPO", guard: withinRpo },
 ];
 

@@ -3,7 +3,7 @@ import { openIncident } from "./changeover/incidents";
 import type { Kind, State } from "./changeover/table";
 import type { Role } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
-import { databaseState, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "./facts";
+import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "./facts";
 import { paint, table } from "./output";
 import { probeWorkloads } from "./probes/cluster";
 import type { DatabaseState } from "./probes/database";
@@ -28,6 +28,8 @@ export interface SiteStatus {
   writes: "open" | "paused" | "fenced" | null;
   /** How far its replica is behind, in milliseconds; `null` where it has none. */
   lagMs: number | null;
+  /** Its replica streams from a database that the active site has left by a restore. */
+  followsLeft: boolean;
   /** Whether the public name leads here now. */
   traffic: boolean;
   tiers: TierStatus[];
@@ -66,7 +68,7 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
   const sites = await Promise.all(
     facts.map(async (site): Promise<SiteStatus> => {
       const role = roleIn(topology, site, current);
-      const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null };
+      const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null, followsLeft: followsLeftDatabase(facts, site, current) };
       if (role === "dormant")
         return { ...base, database: "none", writes: null, lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
       if (skip.includes(site.site)) {
@@ -150,6 +152,7 @@ export function describeStatus(status: Status): string {
     site.tiers.length === 0 ? (site.role === "dormant" ? "-" : paint.red("unknown")) : site.tiers.map((t) => tierText(t)).join(" "),
   ]);
   const notes = status.sites.flatMap((site) => [
+    ...(site.followsLeft ? [`${site.name}: its replica is of the database that was left by a restore: changeover reprotect --site ${site.name}`] : []),
     ...(site.databaseDetail === undefined ? [] : [`${site.name}: database: ${site.databaseDetail}`]),
     ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),
   ]);

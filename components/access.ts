@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { RESTORED_TAG } from "../topology/names";
 import { policyDocument, type Statement } from "./policy-document";
 
 export interface AccessArgs {
@@ -92,6 +93,7 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
       Action: [
         "rds:PromoteReadReplica",
         "rds:CreateDBInstanceReadReplica",
+        "rds:RestoreDBInstanceToPointInTime",
         "rds:ModifyDBInstance",
         "rds:CreateDBSnapshot",
         "rds:AddTagsToResource",
@@ -101,7 +103,16 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
         `arn:aws:rds:*:${account}:snapshot:${prefix}-*`,
         `arn:aws:rds:*:${account}:subgrp:*`,
         `arn:aws:rds:*:${account}:pg:*`,
+        `arn:aws:rds:*:${account}:og:*`,
       ],
+    },
+    {
+      Sid: "RestoredDatabase",
+      Effect: "Allow",
+      // One that was made to be looked at, or is given up before a stack took it over.
+      Action: "rds:DeleteDBInstance",
+      Resource: `arn:aws:rds:*:${account}:db:${prefix}-*`,
+      Condition: { StringEquals: { [`aws:ResourceTag/${RESTORED_TAG.key}`]: RESTORED_TAG.value } },
     },
     {
       Sid: "Objects",

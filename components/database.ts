@@ -34,6 +34,8 @@ export interface LiveDatabase extends Generation {
    * A replica is promoted by somebody else meanwhile: a source that is left out changes nothing here. @default false
    */
   promotedElsewhere?: boolean;
+  /** It exists already, made by a restore: the update takes it over, as it is. @default false */
+  adopted?: boolean;
 }
 
 /** A database that lost the role `active` and is kept: what it acknowledged and never sent on is only there. */
@@ -72,6 +74,9 @@ export interface DatabaseArgs {
   /** Key of this site's region: a copy is encrypted anew where it arrives. */
   keyArn: pulumi.Input<string>;
 }
+
+/** What RDS does not tell of an instance, or tells otherwise until the next update: an import would not agree with the program on it. */
+const NOT_READ_BACK = ["applyImmediately", "skipFinalSnapshot", "finalSnapshotIdentifier", "tags", "tagsAll"];
 
 /**
  * The site's PostgreSQL on RDS: the writer, or a replica of another region's, and beside it what the site wrote before.
@@ -119,13 +124,15 @@ export class Database extends pulumi.ComponentResource {
           // A session that outlived an outage would write past the guard, which only watches who logs in.
           { name: "idle_session_timeout", value: String(args.leaseMs) },
           { name: "idle_in_transaction_session_timeout", value: String(args.leaseMs) },
+          // When data were damaged can be asked of the rows themselves. Static: an instance that is there already has it from its next restart.
+          { name: "track_commit_timestamp", value: "1", applyMethod: "pending-reboot" },
         ],
       },
       parent,
     );
 
     const instance = (one: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
-      const { generation, origin, replicaOf, promotedElsewhere = false, discard = false } = one;
+      const { generation, origin, replicaOf, promotedElsewhere = false, adopted = false, discard = false } = one;
       const identifier = names.database(generation);
       return new aws.rds.Instance(
         `${name}-instance-${generation}`,
@@ -159,10 +166,17 @@ export class Database extends pulumi.ComponentResource {
             password: origin.password,
           }),
         },
-        promotedElsewhere ? { ...parent, ignoreChanges: ["replicateSourceDb"] } : parent,
+        adopted
+          ? { ...parent, import: identifier, ignoreChanges: NOT_READ_BACK }
+          : { ...parent, ...(promotedElsewhere && { ignoreChanges: ["replicateSourceDb"] }) },
       );
     };
-    const left = retained.map((one) => ({ generation: one.generation, discard: one.discard ?? false, instance: instance(one) }));
+    const left = retained.map((one) => ({
+      generation: one.generation,
+      discard: one.discard ?? false,
+      // One that was a replica of what was left before it stays one: to be kept is no promotion.
+      instance: instance({ ...one, promotedElsewhere: true }),
+    }));
     this.snapshots = left.map(
       ({ generation, instance: { identifier } }) =>
         new aws.rds.Snapshot(

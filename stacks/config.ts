@@ -33,6 +33,11 @@ export interface WarmConfig {
    * `retained`, may delete them: `changeover:discard`. @default false
    */
   discard: boolean;
+  /**
+   * Whether the database `generation` exists already, made by a restore, and is taken over by this update:
+   * `changeover:adopt`. Left out again for the update after it. @default false
+   */
+  adopt: boolean;
   /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
   capacity: Capacity;
   /**
@@ -77,7 +82,7 @@ export function readSiteConfig(topology: Topology, site: SiteName): SiteConfig {
 }
 
 /** What the keys of a warm site cannot be together. */
-function contradictions(topology: Topology, site: SiteName, role: Role, { generation, retained, discard }: WarmConfig): Problem[] {
+function contradictions(topology: Topology, site: SiteName, role: Role, { generation, retained, discard, adopt }: WarmConfig): Problem[] {
   const problems: Problem[] = [];
   const wrong = (key: string, value: unknown, message: string): void => {
     problems.push({ path: `changeover:${key}`, value, message });
@@ -94,6 +99,9 @@ function contradictions(topology: Topology, site: SiteName, role: Role, { genera
   if (role === "standby" && !bornAsReplica(topology, site, generation)) {
     const why = `the first database of ${site} was created empty, and no database that exists can become a replica`;
     wrong("generation", generation, `2 or more, or stay with changeover:retained ${generation}, which makes the site fenced: ${why}`);
+  }
+  if (adopt && (role !== "active" || generation === 1)) {
+    wrong("adopt", adopt, "left out: only an active site takes a restored database over, as generation 2 or later");
   }
   if (discard && !retained.some((left) => left < generation)) {
     wrong("discard", discard, `left out: changeover:retained has nothing before generation ${generation} to discard`);
@@ -142,6 +150,7 @@ class Reader {
       sourceGeneration: this.count("sourceGeneration", 1),
       retained: this.counts("retained"),
       discard: this.choice("discard", ["true", "false"], "false") === "true",
+      adopt: this.choice("adopt", ["true", "false"], "false") === "true",
       capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),

@@ -79,6 +79,9 @@ export function takeoverContent({ activeSite, epoch }: Activation): string {
 /** Master user of every site's database: RDS makes it, the `data` stack works as it. */
 export const DATABASE_ADMIN = "changeover";
 
+/** Tag of an instance that a restore made, until a stack takes it over: it may be deleted. */
+export const RESTORED_TAG = { key: "changeover", value: "restored" } as const;
+
 /** PostgreSQL role of the services. */
 export const DATABASE_APP = "service_app";
 

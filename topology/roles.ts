@@ -19,6 +19,8 @@ export interface Standing extends Activation {
   generation?: number;
   /** Generations that lost the role `active` and are kept. @default none */
   retained?: readonly number[];
+  /** Of a standby: the generation of the active site's database that its own streams from. @default not known */
+  sourceGeneration?: number;
 }
 
 /**

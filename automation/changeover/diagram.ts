@@ -11,6 +11,7 @@ const KINDS: Record<Kind, string> = {
   failover: "the active site is lost, or given up; loss within the RPO is accepted",
   switchover: "a planned move of the active site, which loses nothing; failback is one that goes home",
   reprotect: "the site that was left gets a new database and stands by again",
+  restore: "the active site's database is damaged: one of an earlier moment takes its place",
 };
 
 /** One kind as a mermaid diagram: the steps with what they do, and what `resume --abort` does. */
@@ -30,7 +31,7 @@ export function diagram(kind: Kind): string {
 export function statesText(): string {
   return [
     "# States of a changeover",
-    "Written by `npm run states` from `automation/changeover/table.ts`, which the driver runs. `old` is the site that is left, `target` the one that takes over; in a re-protection `target` is the active site and `old` the one that is rebuilt.",
+    "Written by `npm run states` from `automation/changeover/table.ts`, which the driver runs. `old` is the site that is left, `target` the one that takes over; in a re-protection `target` is the active site and `old` the one that is rebuilt; in a restore `target` is the active site.",
     ...(Object.keys(KINDS) as Kind[]).flatMap((kind) => [
       `## ${kind}`,
       `${KINDS[kind][0]?.toUpperCase()}${KINDS[kind].slice(1)}.`,
@@ -42,7 +43,7 @@ export function statesText(): string {
       ["state", "meaning", "in"],
       ...(Object.keys(STATES) as State[]).map((state) => [state, STATES[state], kindsWith(state)]),
     ]),
-    `At rest (${AT_REST.join(", ")}) nothing has to be resumed. For the way back a step that was begun counts as taken: it may have done all it does. From \`promoted\` on there is none.`,
+    `At rest (${AT_REST.join(", ")}) nothing has to be resumed. For the way back a step that was begun counts as taken: it may have done all it does. From \`promoted\` on there is none, nor, in a restore, from \`open\` on.`,
     `${MODEL}\n`,
   ].join("\n\n");
 }

@@ -14,7 +14,7 @@ export async function listDiverged(
   incident: Incident,
   left: DatabaseAddress,
   right: DatabaseAddress,
-  options: Pick<DivergedOptions, "onTable"> = {},
+  options: Pick<DivergedOptions, "onTable" | "rightSnapshot"> = {},
 ): Promise<Diverged> {
   const file = `${incident.path.replace(/\.jsonl$/, "")}.diverged.jsonl`;
   try {

@@ -1,7 +1,7 @@
 import type { SiteName } from "../../topology/schema";
 import { BadInput } from "../../topology/errors";
 import { Refused, Stopped } from "../errors";
-import { databaseState, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
+import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
 import { failoverGuards, objectionTo } from "../guards";
 import { waitForReplay } from "../probes/database";
 import { fenceSite } from "./fence";
@@ -147,6 +147,7 @@ export async function failover(
       unreachable: request.unreachable,
       otherWarm: warmSitesBut(env, to, current.activeSite),
       database,
+      followsLeft: followsLeftDatabase(facts, target as NonNullable<typeof target>, current),
       rpoMs: topology.disasters["regional-outage"].rpo,
       outageSince: request.outageSince === undefined ? undefined : new Date(request.outageSince),
       acceptLoss: request.acceptLoss,

@@ -53,6 +53,8 @@ export class Takeover {
     private readonly confirmedMs = 0,
     /** Whether writes are paused meanwhile. */
     private readonly planned = true,
+    /** Config of the target that goes with it. */
+    private readonly more: Record<string, string | undefined> = {},
   ) {
     this.database = new TargetDatabase(databaseOf(target, secrets), {
       region: env.topology.sites[decision.to]?.region ?? "",
@@ -72,6 +74,7 @@ export class Takeover {
       capacity: undefined,
       protectedBy: undefined,
       confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
+      ...this.more,
     });
     this.update = new TargetUpdate(this.env, this.incident, to, this.progress, this.planned);
   }

@@ -14,6 +14,8 @@ export interface SwitchoverFacts {
   standing: Standing | undefined;
   active: DatabaseState;
   replica: DatabaseState;
+  /** The target's replica streams from a database that the active site has left by a restore. */
+  followsLeft: boolean;
   /** Of the target's cluster, or why it could not be asked. */
   workloads: WorkloadState[] | string;
   /** Services that the target must have. */
@@ -32,8 +34,8 @@ const notActive: Guard = ({ to, current }) =>
       }
     : undefined;
 
-const protectedByTarget: Guard = ({ to, from, replica, standing }) => {
-  if (replica.kind === "replica" && (standing?.activeSite === from || standing === undefined)) return undefined;
+const protectedByTarget: Guard = ({ to, from, replica, standing, followsLeft }) => {
+  if (replica.kind === "replica" && !followsLeft && (standing?.activeSite === from || standing === undefined)) return undefined;
   if (replica.kind === "unreachable")
     return {
       reason: `${to}'s database does not answer: ${replica.reason}`,

@@ -45,6 +45,29 @@ export interface MoveReport {
   journal: string;
 }
 
+/** What a restore measured. */
+export interface RestoreReport {
+  kind: "restore";
+  incident: string;
+  site: SiteName;
+  epoch: number;
+  /** Its new database. */
+  generation: number;
+  /** The moment that it was restored to, ISO 8601. */
+  point: string;
+  startedAt: number;
+  /** When writes stopped and when they began again, wall clock, milliseconds. */
+  pause: { from: number; to: number };
+  /** From the command to the write read back. */
+  recoveredMs: number;
+  totalMs: number;
+  /** Rows of the damaged database that the restored one has not, or has otherwise. */
+  dropped: { rows: number; file: string };
+  verified: Verified;
+  steps: StepTiming[];
+  journal: string;
+}
+
 /** What a re-protection measured. */
 export interface ReprotectReport {
   kind: "reprotect";

@@ -3,7 +3,7 @@ import { formatDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
-import { databaseState, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
@@ -33,6 +33,8 @@ interface Decision {
   /** Its generations that are kept, as config has them. */
   retained: string;
   sourceGeneration: number;
+  /** It has a replica of a database that the active site has left: nobody ever wrote to it. */
+  replica: boolean;
 }
 
 export type ReprotectResult = Omit<ReprotectReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
@@ -69,7 +71,7 @@ export async function reprotect(
     });
   }
   if (!decision) throw new Error("nothing was decided");
-  const { active, epoch, generation, retained, sourceGeneration } = decision;
+  const { active, epoch, generation, retained, sourceGeneration, replica } = decision;
   const activeFacts = factsOf(facts, active);
   const activeSecrets = await workspace.secrets(active);
   if (!incident.has("approve")) {
@@ -80,10 +82,11 @@ export async function reprotect(
     });
   }
   const rebuilt = incident.begun("rebuild");
-  let known = request.oldLost === undefined;
+  let known = request.oldLost === undefined && !replica;
+  const why = replica ? `it has a replica of what ${active} left, which is compared there` : `its old database is gone: ${request.oldLost ?? ""}`;
   if (!rebuilt) {
     await incident.step("fence", `Fence ${site}`, async () => {
-      if (!known) return { note: `its old database is gone: ${request.oldLost ?? ""}` };
+      if (!known) return { note: why };
       const fencing = await fenceSite(env, own, secrets, { epoch, by: markedBy(incident), reason: `left for ${active}` });
       if (!fencing.lsn) {
         throw new Stopped(
@@ -161,7 +164,8 @@ async function assess(
   }
   const role = roleIn(topology, own, current);
   const database = await databaseState(own, secrets);
-  if (role === "standby" && database.kind === "replica" && (database.streaming || database.lagMs <= topology.database.maxLag)) {
+  const replica = followsLeftDatabase(facts, own, current);
+  if (!replica && role === "standby" && database.kind === "replica" && (database.streaming || database.lagMs <= topology.database.maxLag)) {
     throw new Refused(
       `${site} stands by already: its replica is ${formatDuration(database.lagMs)} behind`,
       "nothing is to be done; changeover status shows the sites",
@@ -190,6 +194,7 @@ async function assess(
     generation: last + 1,
     retained: withGeneration(own.activation?.retained ?? [], last),
     sourceGeneration: factsOf(facts, active).activation?.generation ?? 1,
+    replica,
   };
 }
 

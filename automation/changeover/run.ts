@@ -11,10 +11,11 @@ import { Incident, thisDriver, type Opening } from "./incident";
 import { journalFile, newIncidentId, openIncident, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites } from "./move";
-import type { MoveReport, ReprotectReport } from "./report";
+import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
 import { reprotect, type ReprotectRequest } from "./reprotect";
+import { giveUpRestore, restore, type RestoreRequest } from "./restore";
 import { giveUp, switchover, type SwitchoverRequest } from "./switchover";
-import { STATES, retreatFrom, type Kind } from "./table";
+import { STATES, retreatFrom, type Kind, type Step } from "./table";
 import { turnOff, turnOn } from "./takeover-switch";
 
 /** What each kind is asked. */
@@ -22,9 +23,13 @@ export interface Requests {
   failover: FailoverRequest;
   switchover: SwitchoverRequest;
   reprotect: ReprotectRequest;
+  restore: RestoreRequest;
 }
 
-export type Report = MoveReport | ReprotectReport;
+export type Report = MoveReport | ReprotectReport | RestoreReport;
+
+/** From here on, begun or ended, there is no way back. */
+const IRREVERSIBLE: Record<Kind, Step> = { failover: "promote", switchover: "promote", reprotect: "rebuild", restore: "open" };
 
 const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
@@ -82,7 +87,8 @@ async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: 
   const targets = controlBuckets(env, kind === "failover" && "to" in request ? [request.to] : undefined);
   const found = await openElsewhere(env, targets).catch((error: unknown) => {
     const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
-    if (kind !== "failover") throw new Refused(problem, "a planned move needs both sites; bring that region back first");
+    // What has to be done at one site is not to wait for another.
+    if (kind !== "failover" && kind !== "restore") throw new Refused(problem, "a planned move needs both sites; bring that region back first");
     list.warn(problem);
     return [];
   });
@@ -162,6 +168,8 @@ function run(env: Environment, incident: Incident, request: Requests[Kind], conf
       return switchover(env, request as SwitchoverRequest, incident, confirm);
     case "reprotect":
       return reprotect(env, request as ReprotectRequest, incident, confirm);
+    case "restore":
+      return restore(env, request as RestoreRequest, incident, confirm);
   }
 }
 
@@ -174,7 +182,7 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   }
   if (
     (error instanceof Refused || error instanceof BadInput) &&
-    !incident.begun("promote") &&
+    !incident.begun(IRREVERSIBLE[incident.kind]) &&
     !incident.begun("pause") &&
     !incident.resumed
   ) {
@@ -183,7 +191,7 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   }
   await incident.finish({ event: "stopped", detail: { ...detail, state: incident.state } });
 
-  const back = retreatFrom(incident.kind, incident.state) && !incident.begun("promote") ? "; changeover resume --abort gives it up" : "";
+  const back = retreatFrom(incident.kind, incident.state) && !incident.begun(IRREVERSIBLE[incident.kind]) ? "; changeover resume --abort gives it up" : "";
   const [problem, next] =
     error instanceof Stopped ? [error.problem, error.next] : [error.message, `mend the cause, then: changeover resume${back}`];
   return new Stopped(
@@ -223,8 +231,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   const { kind } = open.opening;
   const incident = Incident.resume(open.file, list);
   const retreat = retreatFrom(kind, incident.state);
-  const irreversible = kind === "reprotect" ? "rebuild" : "promote";
-  if (!retreat || incident.begun(irreversible) || open.promoting) {
+  if (!retreat || incident.begun(IRREVERSIBLE[kind]) || open.promoting) {
     await incident.finish({ event: "stopped", detail: { message: "cannot be given up", state: incident.state } });
     throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, "changeover resume finishes it");
   }
@@ -232,6 +239,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
   const decision = kind === "reprotect" ? undefined : decisionOf(incident);
+  if (kind === "restore" && decision) await giveUpRestore(env, incident, decision, "given up by the operator");
   if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
   if (kind === "failover" && decision) {
     const { from, to, fromEpoch, before } = decision;

@@ -7,7 +7,7 @@ import type { SiteName } from "../../topology/schema";
 import { compareDatabases, type Comparison } from "../comparison/compare";
 import { Refused, Stopped } from "../errors";
 import { objectionTo } from "../guards";
-import { databaseState, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { databaseState, followsLeftDatabase, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
 import { adminClient, hangUp, type DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
@@ -71,6 +71,7 @@ export async function readiness(env: Environment, to: SiteName, facts: SiteFacts
     ...found,
     current,
     standing: target.activation,
+    followsLeft: followsLeftDatabase(facts, target, current),
     workloads,
     services,
     maxLagMs: topology.database.maxLag,

@@ -3,7 +3,7 @@
  * `test/unit/automation/` explores every way through it. Pure.
  */
 
-export type Kind = "failover" | "switchover" | "reprotect";
+export type Kind = "failover" | "switchover" | "reprotect" | "restore";
 
 /** What the service is in between two steps. */
 export type State =
@@ -25,7 +25,11 @@ export type State =
   | "proven"
   | "connected"
   | "rebuilt"
-  | "copying";
+  | "copying"
+  | "restoring"
+  | "recovered"
+  | "checked"
+  | "listed";
 
 export const STATES: Record<State, string> = {
   protected: "at rest: one site takes writes and a standby streams from it",
@@ -48,6 +52,10 @@ export const STATES: Record<State, string> = {
   connected: "the data stack's provider is at the target",
   rebuilt: "the site that was left has a new database, made from the active one",
   copying: "the active site copies its buckets to it",
+  restoring: "RDS makes a database of an earlier moment, beside the damaged one; nothing else has changed",
+  recovered: "that database is there, and nobody writes to it",
+  checked: "it has the damaged one's tables, and what the operator asks of it holds",
+  listed: "every row of the damaged database that the restored one has not is written down",
 };
 
 /** At rest no step is under way: nothing has to be resumed. */
@@ -72,7 +80,11 @@ export type Step =
   | "retire"
   | "rebuild"
   | "copy"
-  | "stream";
+  | "stream"
+  | "restore"
+  | "recover"
+  | "check"
+  | "list";
 
 /** What a step does to a site; the words of the model. `old` is the site that is left, `target` the one that takes over. */
 export type Effect =
@@ -86,7 +98,10 @@ export type Effect =
   | "verify-target"
   | "retire-old"
   | "rebuild-old"
-  | "await-stream";
+  | "await-stream"
+  | "pause-target"
+  | "replace-target"
+  | "restart-target";
 
 /** One step: from a state to the next, and what it does. */
 export interface Edge {
@@ -150,6 +165,22 @@ export const EDGES: readonly Edge[] = [
     ["copy", "copying", [], "active"],
     ["stream", "protected", ["await-stream"]],
   ]),
+  // Begins as well where nothing stands behind the active site, which is the target here.
+  ...chain("restore", "protected", [
+    ["assess", "assessed"],
+    ["approve", "approved"],
+    ["restore", "restoring"],
+    ["pause", "paused", ["pause-target"]],
+    ["recover", "recovered"],
+    ["check", "checked"],
+    ["prepare", "prepared", [], "target"],
+    ["open", "open", ["replace-target", "open-target"]],
+    ["services", "serving", ["restart-target"], "target"],
+    ["traffic", "switched", ["switch-target-on"], "target"],
+    ["verify", "verified", ["verify-target"]],
+    ["list", "listed"],
+    ["data", "exposed", [], "data"],
+  ]),
 ];
 
 /** What a way back does. */
@@ -170,6 +201,8 @@ export const RETREATS: readonly Retreat[] = [
   { kind: "switchover", from: ["assessed", "compared", "approved", "prepared"], undo: "leave", to: "protected" },
   { kind: "switchover", from: ["paused", "steered", "drained"], undo: "reopen", to: "protected" },
   { kind: "reprotect", from: ["assessed", "approved", "fenced", "compared"], undo: "leave", to: "exposed" },
+  { kind: "restore", from: ["assessed", "approved"], undo: "leave", to: "protected" },
+  { kind: "restore", from: ["restoring", "paused", "recovered", "checked", "prepared"], undo: "reopen", to: "protected" },
 ];
 
 /** The steps of a kind, in order. */
@@ -192,7 +225,7 @@ export function nextStep(kind: Kind, state: State): Edge | undefined {
   return next;
 }
 
-/** How to get back from a state; `undefined` from the promotion on: there the only way is forward. */
+/** How to get back from a state; `undefined` from the promotion on, or the opening of a restored database: there the only way is forward. */
 export function retreatFrom(kind: Kind, state: State): Retreat | undefined {
   return RETREATS.find((retreat) => retreat.kind === kind && retreat.from.includes(state));
 }

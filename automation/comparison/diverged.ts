@@ -42,6 +42,8 @@ export interface DivergedOptions extends SessionOptions {
   buckets?: number;
   /** After each table that differs. */
   onTable?: (table: DivergedTable) => void;
+  /** Snapshot of the right side, by `pg_export_snapshot`, that rows are looked for in. @default what it has by then */
+  rightSnapshot?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -89,7 +91,7 @@ export function writeDiverged(
 
 /** The diverged rows, table by table. Only buckets that differ are gone through, and only rows that differ are fetched. */
 export async function* divergedRows(both: Both, options: DivergedOptions = {}): AsyncGenerator<DivergedRow> {
-  const { buckets = BUCKETS, onTable, signal } = options;
+  const { buckets = BUCKETS, onTable, rightSnapshot, signal } = options;
   const compared = await compare(both, { buckets, ...(signal && { signal }) });
   const differing = new Map(compared.tables.filter(({ equal }) => !equal).map((table) => [table.table, table.differingBuckets]));
   const { pairs, onlyLeft } = pairTables(await listTables(both.left), await listTables(both.right));
@@ -98,6 +100,8 @@ export async function* divergedRows(both: Both, options: DivergedOptions = {}): 
   // One snapshot on each side, so that a row stays where it was found until it is fetched.
   await inBoth(both, "begin isolation level repeatable read, read only");
   try {
+    // A name that the server made: no quote is in it, and no parameter may be there.
+    if (rightSnapshot !== undefined) await both.right.rows("setting up the snapshot", `set transaction snapshot '${rightSnapshot}'`);
     for (const pair of [...pairs, ...whole]) {
       const only = differing.get(pair.name);
       const missingTable = whole.includes(pair);

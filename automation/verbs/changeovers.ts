@@ -27,6 +27,7 @@ export function changeoverVerbs(program: Command): void {
   failover(program);
   moves(program);
   reprotect(program);
+  restore(program);
   resume(program);
   confirm(program);
 }
@@ -174,6 +175,52 @@ function reprotect(program: Command): void {
     .action(async (options: ReprotectFlags) => {
       if (options.discardOld) return discard(options);
       return change(options, "reprotect", { site: options.site, oldLost: options.oldLost, streamTimeoutMs: options.streamTimeout });
+    });
+}
+
+interface RestoreFlags extends Changing {
+  site: string;
+  to?: string;
+  beforeCorruption?: boolean;
+  check?: string;
+  since?: string;
+  restoreTimeout: number;
+  verifyTimeout: number;
+}
+
+function restore(program: Command): void {
+  changing(program.command("restore"))
+    .description("put a database of an earlier moment in the place of the active site's; what was written since is listed")
+    .requiredOption("--site <site>", "the active site")
+    .option("--to <time>", "the moment, ISO 8601; the last one before the damage", time)
+    .option("--before-corruption", "instead: the last moment at which --check held, found by looking at copies of earlier moments")
+    .option("--check <query>", "a query whose one value is true where the data are sound: the restored database is opened only if it holds", reason)
+    .option("--since <time>", "with --before-corruption: it is not looked for before this moment, ISO 8601", time)
+    .addOption(new Option("--restore-timeout <duration>", "how long RDS may take").argParser(span).default(14_400_000, "4h"))
+    .addOption(verifyTimeout())
+    .addHelpText(
+      "after",
+      examples(
+        "changeover restore --site primary --to 2026-01-02T03:04:05Z",
+        'changeover restore --site primary --to 2026-01-02T03:04:05Z --check "select count(*) = 0 from payments where amount < 0"',
+        'changeover restore --site primary --before-corruption --check "select count(*) = 0 from payments where amount < 0"',
+      ),
+    )
+    .action((options: RestoreFlags) => {
+      if ((options.to === undefined) !== (options.beforeCorruption === true)) {
+        throw new BadInput([{ path: "--to", value: options.to, message: "a moment, or left out with --before-corruption" }]);
+      }
+      if (options.beforeCorruption && options.check === undefined) {
+        throw new BadInput([{ path: "--check", value: undefined, message: "a query that does not hold in the database as it is, and did before" }]);
+      }
+      return change(options, "restore", {
+        site: options.site,
+        point: options.to,
+        check: options.check,
+        since: options.since,
+        restoreTimeoutMs: options.restoreTimeout,
+        verifyTimeoutMs: options.verifyTimeout,
+      });
     });
 }
 

@@ -1,13 +1,28 @@
 import { formatDuration } from "../../topology/duration";
 import type { DryRun } from "../changeover/dry-run";
-import type { MoveReport, ReprotectReport } from "../changeover/report";
+import type { MoveReport, ReprotectReport, RestoreReport } from "../changeover/report";
 import type { Environment } from "../facts";
 import { paint, table } from "../output";
 import { describeOperations } from "../plan";
 
 /** A finished changeover as an operator reads it, and what is to be done next. */
-export function describeReport(report: MoveReport | ReprotectReport, { topology }: Environment): string {
+export function describeReport(report: MoveReport | ReprotectReport | RestoreReport, { topology }: Environment): string {
+  if (report.kind === "restore") return describeRestore(report);
   return report.kind === "reprotect" ? describeReprotect(report) : describeMove(report, topology.home);
+}
+
+function describeRestore({ site, epoch, generation, point, recoveredMs, pause, dropped, journal }: RestoreReport): string {
+  return [
+    "",
+    `${paint.green("restored:")} ${site} works with database ${generation}, as of ${point}, in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
+    ...(pause.from > 0 ? [`no writes were taken for ${formatDuration(pause.to - pause.from)}`] : []),
+    dropped.rows > 0
+      ? paint.yellow(`${dropped.rows} rows of the damaged database are not, or not so, in this one: ${dropped.file}`)
+      : "the damaged database has nothing that this one lacks",
+    `the damaged database is kept, fenced: generation ${generation - 1}; when nobody needs it: changeover reprotect --site ${site} --discard-old`,
+    `${paint.yellow("nothing stands behind it now")}: a standby still has the damaged data; changeover status names it, changeover reprotect rebuilds it`,
+    `journal: ${journal}`,
+  ].join("\n");
 }
 
 function describeMove(report: MoveReport, home: string): string {

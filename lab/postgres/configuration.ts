@@ -64,6 +64,7 @@ const HANDED_ON = new Set([
   "ssl_min_protocol_version",
   "statement_timeout",
   "synchronous_commit",
+  "track_commit_timestamp",
   "wal_receiver_timeout",
   "wal_sender_timeout",
 ]);

@@ -46,6 +46,7 @@ function begin(state: State, rules: Rules): Move[] {
     ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, reached + 1)] : []),
     ...(!opened && both && isReplica && linked(state) ? [start("switchover", to, reached + 1)] : []),
     ...(!opened && both && !isReplica ? [start("reprotect", from, reached)] : []),
+    ...(!opened && reachable(state, from) && state.sites[from].database === "primary" ? [start("restore", from, reached + 1)] : []),
   ];
 }
 
@@ -158,6 +159,7 @@ function retreat(rules: Rules, driver: Driver, make: Make): Move[] {
 function undo(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const { target, ended, begun, heir } = driver;
   const old = other(target);
+  if (driver.kind === "restore") return unpause(state, driver, make);
   const from = state.sites[old];
   const answers = reachable(state, target);
   const isOff = state.sites[target].switch === 0;
@@ -176,4 +178,17 @@ function undo(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const steps = stepsOf(rules, driver.kind).slice(0, ended + Number(begun));
   const steered = heir || steps.some(({ effects }) => effects.includes("switch-target-on"));
   return isOff && (answers || !steered) ? [make("reopened, and over")] : [];
+}
+
+/** A restore that is given up opens the database that it had paused. */
+function unpause(state: State, { target }: Driver, make: Make): Move[] {
+  const own = state.sites[target];
+  if (!reachable(state, target)) return [];
+  if (own.mark === "open") return [make("reopened, and over")];
+  return [
+    make("reopen: target open", (next) => {
+      setMark(next, target, "open", own.epoch);
+      next.sites[target].looked = true;
+    }),
+  ];
 }

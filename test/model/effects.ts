@@ -75,9 +75,21 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
           sessions: false,
         } as const;
         const standing = { role: "standby", epoch, switch: 0, unfenced: false, opening: undefined, looked: true } as const;
-        if (from.database === "primary") Object.assign(next.sites[old], fresh, standing);
+        if (from.database !== "replica") Object.assign(next.sites[old], fresh, standing);
         else Object.assign(next.sites[old], standing);
       });
+    case "pause-target":
+      return when(ofTarget && to.markEpoch <= epoch && to.mark !== "fenced", (next) => {
+        setMark(next, target, "paused", to.markEpoch);
+      });
+    case "replace-target":
+      return when(ofTarget && to.markEpoch <= epoch, (next) => {
+        // The damaged one, which the guard still looks at; nobody opens it any more.
+        if (to.mark !== "open" || to.markEpoch < epoch) setMark(next, target, "fenced", epoch);
+        if (from.database === "replica") Object.assign(next.sites[old], { database: "stale", lag: 0 });
+      });
+    case "restart-target":
+      return when(ofTarget, (next) => Object.assign(next.sites[target], { epoch }));
     case "await-stream":
       return when(linked(state) && from.database === "replica" && from.lag === 0);
   }

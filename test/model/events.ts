@@ -29,7 +29,7 @@ export function events(state: State, rules: Rules): Move[] {
           if (next.trouble !== undefined) next.trouble--;
           const lost = { up: false, sessions: false, looked: false, opening: undefined };
           Object.assign(sites[place], lost, rules.leaseRunsOut ? { lease: false } : {});
-          if (site.database === "replica") sites[place].looked = true;
+          if (site.database !== "primary") sites[place].looked = true;
         },
         true,
       );
@@ -40,7 +40,8 @@ export function events(state: State, rules: Rules): Move[] {
         const open = site.mark === "open";
         Object.assign(next.sites[place], { database: "primary", promoting: undefined, lag: 0, lease: open, sessions: open, looked: true });
       });
-    } else if (site.database === "replica") {
+    } else if (site.database === "stale") continue;
+    else if (site.database === "replica") {
       const source = state.sites[other(place)];
       if (linked(state) && source.database === "primary" && site.lag > 0) {
         add(`${name} has replayed everything`, (next) => {

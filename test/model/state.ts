@@ -7,7 +7,8 @@ export const other = (place: Place): Place => (place === 0 ? 1 : 0);
 
 export interface Site {
   up: boolean;
-  database: "replica" | "primary";
+  /** `stale`: a replica of a database that the active site has left by a restore. */
+  database: "replica" | "primary" | "stale";
   /** Who asked for a promotion that is still under way. */
   promoting: Kind | undefined;
   /** What a replica has not got yet: nothing, marks only, acknowledged writes. */
@@ -163,7 +164,7 @@ export function setMark(state: State, place: Place, mark: Site["mark"], epoch: n
 /** One string for each state that differs in something that matters. */
 export function keyOf({ sites, drivers, cut, left, trouble, breach }: State): string {
   const [first = "", second = ""] = drivers.map(
-    (d) => d && `${d.kind[0]}${d.target}${d.epoch}.${d.ended}.${d.done}${bits(d.begun, d.asked, d.heir, d.running, d.undoing)}`,
+    (d) => d && `${d.kind.slice(0, 3)}${d.target}${d.epoch}.${d.ended}.${d.done}${bits(d.begun, d.asked, d.heir, d.running, d.undoing)}`,
   );
   const [a, b] = sites.map(
     (s) =>

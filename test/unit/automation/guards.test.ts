@@ -15,6 +15,7 @@ const good: FailoverFacts = {
   unreachable: ["primary"],
   otherWarm: [],
   database: { kind: "replica", streaming: false, caughtUp: true, lastReplayAt: minutesAgo(2), lagMs: 120_000, nowAt: now },
+  followsLeft: false,
   rpoMs: 15 * 60_000,
 };
 
@@ -44,6 +45,12 @@ describe("guards of a failover", () => {
       { database: { kind: "unreachable", reason: "ECONNREFUSED" } },
       /does not answer: ECONNREFUSED/,
       /another site/,
+    ],
+    [
+      "to a replica of what a restore left",
+      { followsLeft: true },
+      /replica is of the database that primary left when it was restored/,
+      /reprotect --site secondary while primary lives.*--accept-loss/,
     ],
     [
       "to a replica behind its RPO",

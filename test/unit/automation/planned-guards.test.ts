@@ -11,6 +11,7 @@ const good: SwitchoverFacts = {
   standing: { activeSite: "primary", epoch: 3 },
   active: { kind: "primary", readOnly: false, timeline: 2, nowAt, writes: { ...mark, state: "open", epoch: 3 } },
   replica: { kind: "replica", streaming: true, caughtUp: true, lagMs: 0, nowAt },
+  followsLeft: false,
   workloads: [{ service: "payments", wanted: 1, ready: 1, updated: 1 }],
   services: ["payments"],
   maxLagMs: 900_000,
@@ -41,6 +42,7 @@ describe("guards of a planned move", () => {
       /no replica of primary's/,
       /reprotect --site secondary/,
     ],
+    ["to a replica of what a restore left", { followsLeft: true }, /no replica of primary's/, /reprotect --site secondary/],
     ["to a replica of another epoch's active site", { standing: { activeSite: "cold", epoch: 1 } }, /no replica of primary's/, /reprotect/],
     [
       "to a database that does not answer",

@@ -58,6 +58,22 @@ const WAYS: Record<Kind, [State, Step | undefined, "leave" | "reopen" | undefine
     ["copying", "stream", undefined],
     ["protected", undefined, undefined],
   ],
+  restore: [
+    ["protected", "assess", undefined],
+    ["assessed", "approve", "leave"],
+    ["approved", "restore", "leave"],
+    ["restoring", "pause", "reopen"],
+    ["paused", "recover", "reopen"],
+    ["recovered", "check", "reopen"],
+    ["checked", "prepare", "reopen"],
+    ["prepared", "open", "reopen"],
+    ["open", "services", undefined],
+    ["serving", "traffic", undefined],
+    ["switched", "verify", undefined],
+    ["verified", "list", undefined],
+    ["listed", "data", undefined],
+    ["exposed", undefined, undefined],
+  ],
 };
 const kinds = Object.keys(WAYS) as Kind[];
 const states = Object.keys(STATES) as State[];
@@ -141,6 +157,13 @@ describe.each(["failover", "switchover"] as const)("in a %s", (kind) => {
     const promoted = WAYS[kind].findIndex(([state]) => state === "promoted");
     for (const [state] of WAYS[kind].slice(promoted)) expect(retreatFrom(kind, state)).toBeUndefined();
   });
+});
+
+test("a restored database is opened once nobody writes to the damaged one, and then there is no way back", () => {
+  const effects = stepsOf("restore").flatMap((edge) => edge.effects);
+  expect(effects.slice(0, 3)).toEqual(["pause-target", "replace-target", "open-target"]);
+  const opened = WAYS.restore.findIndex(([state]) => state === "open");
+  for (const [state] of WAYS.restore.slice(opened)) expect(retreatFrom("restore", state)).toBeUndefined();
 });
 
 test("what is rebuilt was fenced before", () => {

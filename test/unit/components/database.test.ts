@@ -104,6 +104,15 @@ test("a replica that is promoted elsewhere keeps its source in the state, and ch
   expect(elsewhere.all(INSTANCE).map(({ inputs }) => inputs)).toEqual(plain.all(INSTANCE).map(({ inputs }) => inputs));
 });
 
+test("a restored database is taken over by its name, but for what RDS does not tell of it", async () => {
+  const { inputs, ...adopted } = await instance({ adopted: true }, 2);
+  expect(adopted).toMatchObject({
+    importId: "samia-tarot-production-secondary-2",
+    ignoreChanges: ["applyImmediately", "skipFinalSnapshot", "finalSnapshotIdentifier", "tags", "tagsAll"],
+  });
+  expect(inputs).toEqual((await instance({}, 2)).inputs);
+});
+
 test("a site that stands by again streams into a new instance and keeps those that it left as they were", async () => {
   const before = await record(() => new Database("database", { ...base, retained: [{ generation: 1 }], live: { generation: 2 } }));
   const recording = await record(

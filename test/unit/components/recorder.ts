@@ -23,6 +23,8 @@ export interface Recorded {
   retainOnDelete: boolean;
   deleteBeforeReplace: boolean;
   ignoreChanges: string[];
+  /** Empty for one that is made. */
+  importId: string;
 }
 
 export interface Recording {
@@ -217,6 +219,7 @@ function watch(resources: Recorded[]): void {
       retainOnDelete: req.getRetainondelete() ?? false,
       deleteBeforeReplace: req.getDeletebeforereplace(),
       ignoreChanges: req.getIgnorechangesList(),
+      importId: req.getImportid(),
     });
     await registerResource.call(this, req, done);
   };

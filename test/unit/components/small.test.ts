@@ -112,6 +112,10 @@ test("an operator changes databases, switches and copies of this service, and no
   expect(own(names.site("secondary").replicationRoleArn)).toBe(true);
   expect(own(names.site("secondary").backupRoleArn)).toBe(true);
   expect(own("arn:aws:rds:eu-west-1:123456789012:db:other")).toBe(false);
+  // Only what a restore made and no stack took over is deleted.
+  expect(changing.filter((s) => s.Action.includes("rds:DeleteDBInstance"))).toMatchObject([
+    { Sid: "RestoredDatabase", Condition: { StringEquals: { "aws:ResourceTag/changeover": "restored" } } },
+  ]);
   // An archive is read, and copied back; never written.
   const may = (arn: string) => changing.filter((s) => s.Resource.includes(arn)).flatMap((s) => s.Action);
   expect(may("arn:aws:s3:::archive/*")).toContain("s3:RestoreObject");

@@ -101,6 +101,10 @@ test.each([
     "changeover:discard is true; it may be left out: changeover:retained has nothing before generation 1 to discard",
   ],
   [{ discard: "yes" }, 'changeover:discard is "yes"; it may be true or false'],
+  [
+    { adopt: "true" },
+    "changeover:adopt is true; it may be left out: only an active site takes a restored database over, as generation 2 or later",
+  ],
   [{ capacity: "2" }, 'changeover:capacity is "2"; it may be role or active'],
   [
     { confirmedUntil: "tomorrow" },
