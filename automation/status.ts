@@ -68,7 +68,13 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
   const sites = await Promise.all(
     facts.map(async (site): Promise<SiteStatus> => {
       const role = roleIn(topology, site, current);
-      const base = { name: site.site, role, region: topology.sites[site.site]?.region ?? "", epoch: site.activation?.epoch ?? null, followsLeft: followsLeftDatabase(facts, site, current) };
+      const base = {
+        name: site.site,
+        role,
+        region: topology.sites[site.site]?.region ?? "",
+        epoch: site.activation?.epoch ?? null,
+        followsLeft: followsLeftDatabase(facts, site, current),
+      };
       if (role === "dormant")
         return { ...base, database: "none", writes: null, lagMs: null, traffic: await serves(env, site, addresses), tiers: [] };
       if (skip.includes(site.site)) {
@@ -152,7 +158,9 @@ export function describeStatus(status: Status): string {
     site.tiers.length === 0 ? (site.role === "dormant" ? "-" : paint.red("unknown")) : site.tiers.map((t) => tierText(t)).join(" "),
   ]);
   const notes = status.sites.flatMap((site) => [
-    ...(site.followsLeft ? [`${site.name}: its replica is of the database that was left by a restore: changeover reprotect --site ${site.name}`] : []),
+    ...(site.followsLeft
+      ? [`${site.name}: its replica is of the database that was left by a restore: changeover reprotect --site ${site.name}`]
+      : []),
     ...(site.databaseDetail === undefined ? [] : [`${site.name}: database: ${site.databaseDetail}`]),
     ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),
   ]);

@@ -29,7 +29,11 @@ export async function holds(address: DatabaseAddress, check: string): Promise<bo
     const values = rows.flatMap((row) => Object.values(row));
     if (values.length !== 1 || typeof values[0] !== "boolean") {
       throw new BadInput([
-        { path: "--check", value: check, message: "a query with one row of one boolean, as in: select count(*) = 0 from payments where amount < 0" },
+        {
+          path: "--check",
+          value: check,
+          message: "a query with one row of one boolean, as in: select count(*) = 0 from payments where amount < 0",
+        },
       ]);
     }
     return values[0];

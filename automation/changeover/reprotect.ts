@@ -83,7 +83,9 @@ export async function reprotect(
   }
   const rebuilt = incident.begun("rebuild");
   let known = request.oldLost === undefined && !replica;
-  const why = replica ? `it has a replica of what ${active} left, which is compared there` : `its old database is gone: ${request.oldLost ?? ""}`;
+  const why = replica
+    ? `it has a replica of what ${active} left, which is compared there`
+    : `its old database is gone: ${request.oldLost ?? ""}`;
   if (!rebuilt) {
     await incident.step("fence", `Fence ${site}`, async () => {
       if (!known) return { note: why };

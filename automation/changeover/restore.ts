@@ -1,4 +1,4 @@
-import { fenceWrites, pauseWrites, readWrites } from "../../guard/writes";
+import { fenceWrites, pauseWrites } from "../../guard/writes";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { openSession, type Session } from "../comparison/session";
@@ -171,7 +171,10 @@ async function exchange(
         return { rows, ...(sound !== undefined && { sound }), note: `${rows} rows${sound ? "; the check holds" : ""}` };
       });
     }
-    const retained = withGeneration((own.activation?.retained ?? []).filter((one) => one !== generation), generation - 1);
+    const retained = withGeneration(
+      (own.activation?.retained ?? []).filter((one) => one !== generation),
+      generation - 1,
+    );
     const config = { generation: String(generation), retained, adopt: "true", protectedBy: before["protectedBy"] };
     takeover = new Takeover(env, incident, decision, fresh, secrets, true, 0, true, config);
     const moved = takeover;
@@ -186,15 +189,9 @@ async function exchange(
     signal.throwIfAborted();
     const restoredMs = incident.clock();
     const seen = snapshot && (await exported(snapshot));
-    await incident.step("open", "Fence the damaged one, open this one for writes", async () => {
-      // In the new epoch, so that a guard that still looks at it leaves it shut.
-      const mark = { ...subjectOf(env), site, epoch, by: markedBy(incident), reason: `restored to ${point}` };
-      const { lsn } = await asAdmin(databaseOf(old, secrets), async (client) => {
-        const { mark: last } = await readWrites(client);
-        return last?.state === "fenced" && last.epoch >= epoch ? { lsn: null } : fenceWrites(client, mark);
-      });
-      return { lsn, ...(await moved.open()) };
-    });
+    // The damaged one stays paused: a guard of the epoch that ends still looks at it, and would take a fence of a later epoch
+    // for a takeover by another site.
+    await incident.step("open", "Open it for writes", () => moved.open());
     pause.to ||= Date.now();
     await incident.step("services", "Tiers 0 and 1", () => moved.services(), topology.tiers[1]?.maxDowntime);
     await incident.step("traffic", "The takeover switch is of this epoch", async () => {
@@ -214,8 +211,10 @@ async function exchange(
       });
       return { rows: found.rows, file, note: found.rows === 0 ? "nothing" : `${found.rows} rows, in ${file}` };
     });
-    await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
+    await incident.step("data", "Other tiers; point the data stack at the new database; fence the damaged one", async () => {
       await moved.data();
+      const mark = { ...subjectOf(env), site, epoch, by: markedBy(incident), reason: `restored to ${point}` };
+      await asAdmin(databaseOf(old, secrets), (client) => fenceWrites(client, mark));
       await workspace.configure(site, { adopt: undefined });
       await updateStack(env, incident, site);
       return undefined;
@@ -286,7 +285,9 @@ async function assess(
   let looks: number | undefined;
   if (point === undefined) {
     if (check === undefined || sound !== false) {
-      throw new BadInput([{ path: "--check", value: check, message: "a query that does not hold in the database as it is, and did before" }]);
+      throw new BadInput([
+        { path: "--check", value: check, message: "a query that does not hold in the database as it is, and did before" },
+      ]);
     }
     const found = await lastSound(restores, {
       site,
@@ -361,7 +362,9 @@ async function alternatives(restores: Restores, { damaged }: Decision, point: st
   const before = snapshots.filter(({ at }) => at.getTime() < Date.parse(point)).slice(0, 3);
   return [
     window ? `other moments: ${window.earliest.toISOString()} to ${window.latest.toISOString()}` : "RDS names no other moment",
-    before.length > 0 ? `snapshots before it: ${before.map(({ id, at }) => `${id} of ${at.toISOString()}`).join(", ")}` : "no snapshot before it",
+    before.length > 0
+      ? `snapshots before it: ${before.map(({ id, at }) => `${id} of ${at.toISOString()}`).join(", ")}`
+      : "no snapshot before it",
   ].join("; ");
 }
 

@@ -88,7 +88,8 @@ async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: 
   const found = await openElsewhere(env, targets).catch((error: unknown) => {
     const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
     // What has to be done at one site is not to wait for another.
-    if (kind !== "failover" && kind !== "restore") throw new Refused(problem, "a planned move needs both sites; bring that region back first");
+    if (kind !== "failover" && kind !== "restore")
+      throw new Refused(problem, "a planned move needs both sites; bring that region back first");
     list.warn(problem);
     return [];
   });
@@ -191,7 +192,10 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   }
   await incident.finish({ event: "stopped", detail: { ...detail, state: incident.state } });
 
-  const back = retreatFrom(incident.kind, incident.state) && !incident.begun(IRREVERSIBLE[incident.kind]) ? "; changeover resume --abort gives it up" : "";
+  const back =
+    retreatFrom(incident.kind, incident.state) && !incident.begun(IRREVERSIBLE[incident.kind])
+      ? "; changeover resume --abort gives it up"
+      : "";
   const [problem, next] =
     error instanceof Stopped ? [error.problem, error.next] : [error.message, `mend the cause, then: changeover resume${back}`];
   return new Stopped(

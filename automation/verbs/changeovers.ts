@@ -194,7 +194,11 @@ function restore(program: Command): void {
     .requiredOption("--site <site>", "the active site")
     .option("--to <time>", "the moment, ISO 8601; the last one before the damage", time)
     .option("--before-corruption", "instead: the last moment at which --check held, found by looking at copies of earlier moments")
-    .option("--check <query>", "a query whose one value is true where the data are sound: the restored database is opened only if it holds", reason)
+    .option(
+      "--check <query>",
+      "a query whose one value is true where the data are sound: the restored database is opened only if it holds",
+      reason,
+    )
     .option("--since <time>", "with --before-corruption: it is not looked for before this moment, ISO 8601", time)
     .addOption(new Option("--restore-timeout <duration>", "how long RDS may take").argParser(span).default(14_400_000, "4h"))
     .addOption(verifyTimeout())
@@ -211,7 +215,9 @@ function restore(program: Command): void {
         throw new BadInput([{ path: "--to", value: options.to, message: "a moment, or left out with --before-corruption" }]);
       }
       if (options.beforeCorruption && options.check === undefined) {
-        throw new BadInput([{ path: "--check", value: undefined, message: "a query that does not hold in the database as it is, and did before" }]);
+        throw new BadInput([
+          { path: "--check", value: undefined, message: "a query that does not hold in the database as it is, and did before" },
+        ]);
       }
       return change(options, "restore", {
         site: options.site,

@@ -44,7 +44,12 @@ describe("a restore of the active site's database", () => {
   });
 
   it.each([
-    ["a site that is not active", ["--site", "secondary", "--to", "2026-01-02T03:04:05Z"], 3, /secondary is not the active site; primary is/],
+    [
+      "a site that is not active",
+      ["--site", "secondary", "--to", "2026-01-02T03:04:05Z"],
+      3,
+      /secondary is not the active site; primary is/,
+    ],
     ["an unknown site", ["--site", "mars", "--to", "2026-01-02T03:04:05Z"], 2, /--site is "mars".*primary/],
     ["no moment", ["--site", "primary"], 2, /--to is missing.*--before-corruption/],
     ["to look for a moment without a check", ["--site", "primary", "--before-corruption"], 2, /--check is missing/],
@@ -65,7 +70,12 @@ describe("a restore of the active site's database", () => {
     const ended = await circle.fails([...RESTORE, damaged.toISOString(), "--check", SOUND], 4);
     expect(ended.stderr).toMatch(/the check does not hold at .* either[^]*an earlier --to/);
     await circle.expectProtected(roles);
-    await vi.waitFor(async () => expect(await instances()).toEqual(["service-lab-primary-1"].map(named)), { timeout: 30_000 });
+    await vi.waitFor(
+      async () => {
+        expect(await instances()).toEqual(["service-lab-primary-1"].map(named));
+      },
+      { timeout: 30_000 },
+    );
   });
 
   it("gives a damaged backup up, names it, and what there is beside it", async () => {
@@ -88,13 +98,20 @@ describe("a restore of the active site's database", () => {
     expect(report.point).toBe(new Date(second - 1).toISOString());
     const assessed = readJournal(report.journal).find(({ event, step }) => event === "end" && step === "assess");
     expect(assessed?.detail?.["looks"]).toBeLessThanOrEqual(7);
-    expect(await sql(`select count(*)::int as count, sum(amount)::int as sum from public.balances`)).toEqual([{ count: 1000, sum: 100_000 }]);
+    expect(await sql(`select count(*)::int as count, sum(amount)::int as sum from public.balances`)).toEqual([
+      { count: 1000, sum: 100_000 },
+    ]);
 
     const lines = readFileSync(report.dropped.file, "utf8").trim().split("\n").slice(1);
     const rows = lines.map((line) => JSON.parse(line) as { table: string; key: { id?: number }; left: unknown; right: unknown });
     expect(rows).toHaveLength(report.dropped.rows);
     const balances = rows.filter(({ table }) => table === "public.balances");
-    expect(balances.filter(({ right }) => right !== null).map(({ key }) => key.id).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(
+      balances
+        .filter(({ right }) => right !== null)
+        .map(({ key }) => key.id)
+        .sort((a, b) => a! - b!),
+    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(balances.filter(({ right }) => right === null).map(({ left }) => left)).toEqual([{ id: 2000, amount: 5 }]);
     // The clients wrote all the while: every row that they were told of since the moment is among them.
     expect(rows.length).toBeGreaterThan(50);
@@ -106,10 +123,7 @@ describe("a restore of the active site's database", () => {
   });
 
   it("does not fail over to the replica of the damaged one without a word", async () => {
-    const ended = await circle.fails(
-      ["failover", "--to", "secondary", "--unreachable", "primary", "--accept-unfenced", "a test"],
-      3,
-    );
+    const ended = await circle.fails(["failover", "--to", "secondary", "--unreachable", "primary", "--accept-unfenced", "a test"], 3);
     expect(ended.stderr).toMatch(/replica is of the database that primary left[^]*reprotect --site secondary/);
     const planned = await circle.fails(["switchover", "--to", "secondary"], 3);
     expect(planned.stderr).toMatch(/no replica of primary's[^]*reprotect --site secondary/);
@@ -138,10 +152,15 @@ describe("a restore of the active site's database", () => {
   async function restorable(moment: Date): Promise<void> {
     const restores = new Restores(circle.topology.sites["primary"]!.region);
     try {
-      await vi.waitFor(async () => expect((await restores.window("service-lab-primary-1".replace("service", circle.topology.service)))!.latest > moment).toBe(true), {
-        timeout: 60_000,
-        interval: 500,
-      });
+      await vi.waitFor(
+        async () => {
+          expect((await restores.window("service-lab-primary-1".replace("service", circle.topology.service)))!.latest > moment).toBe(true);
+        },
+        {
+          timeout: 60_000,
+          interval: 500,
+        },
+      );
     } finally {
       restores.close();
     }

@@ -19,7 +19,7 @@ export function driverMoves(state: State, rules: Rules): Move[] {
 
 /** The site that the newest outputs call active. The state is at neither. */
 function active({ sites: [a, b] }: State): Place {
-  const since = ({ role, epoch, stack }: Site): number => (role === "active" && stack >= epoch ? epoch : 0);
+  const since = ({ stackActive, stack }: Site): number => (stackActive ? stack : 0);
   return since(a) > since(b) ? 0 : 1;
 }
 
@@ -88,7 +88,8 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const ended = afterSilent(rules, driver.kind, driver.ended + 1);
   const write = (next: State): void => {
     // Outputs are written last.
-    if (place !== undefined && isLastOfUpdate(rules, driver, edge)) next.sites[place].stack = driver.epoch;
+    if (place === undefined || !isLastOfUpdate(rules, driver, edge)) return;
+    Object.assign(next.sites[place], { stack: driver.epoch, stackActive: next.sites[place].role === "active" });
   };
   if (ended < steps.length) {
     return [

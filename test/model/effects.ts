@@ -83,9 +83,8 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
         setMark(next, target, "paused", to.markEpoch);
       });
     case "replace-target":
+      // Another database takes the place; the damaged one stays paused, and the guard looks at it until it is restarted.
       return when(ofTarget && to.markEpoch <= epoch, (next) => {
-        // The damaged one, which the guard still looks at; nobody opens it any more.
-        if (to.mark !== "open" || to.markEpoch < epoch) setMark(next, target, "fenced", epoch);
         if (from.database === "replica") Object.assign(next.sites[old], { database: "stale", lag: 0 });
       });
     case "restart-target":

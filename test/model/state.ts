@@ -30,6 +30,8 @@ export interface Site {
   epoch: number;
   /** Epoch of the stack's outputs, which are written when an update has ended. */
   stack: number;
+  /** They say that the site is the active one. */
+  stackActive: boolean;
   /** Epoch that the takeover switch shows; 0 where it is off. */
   switch: number;
   /** A failover left this site without knowing that it takes no writes, and its guard has not looked since. */
@@ -118,10 +120,11 @@ export function initial(left: number, trouble?: number): State {
     role: "active",
     epoch: 1,
     stack: 1,
+    stackActive: true,
     switch: 1,
     unfenced: false,
   };
-  const standby: Site = { ...site, database: "replica", lease: false, sessions: false, role: "standby", switch: 0 };
+  const standby: Site = { ...site, database: "replica", lease: false, sessions: false, role: "standby", stackActive: false, switch: 0 };
   return { sites: [site, standby], drivers: [undefined, undefined], cut: "none", left, trouble, breach: undefined };
 }
 
@@ -130,7 +133,7 @@ export function exposed(left: number, trouble?: number): State {
   const state = initial(left, trouble);
   Object.assign(state.sites[0], { mark: "fenced", markEpoch: 2, lease: false, sessions: false, switch: 0 });
   Object.assign(state.sites[1], { database: "primary", markEpoch: 2, markSite: 1, lease: true, sessions: true, role: "active" });
-  Object.assign(state.sites[1], { epoch: 2, stack: 2, switch: 2 });
+  Object.assign(state.sites[1], { epoch: 2, stack: 2, stackActive: true, switch: 2 });
   return state;
 }
 
@@ -174,6 +177,7 @@ export function keyOf({ sites, drivers, cut, left, trouble, breach }: State): st
         s.sessions,
         s.looked,
         s.unfenced,
+        s.stackActive,
       )}`,
   );
   // Which of two operators is which makes no difference.
