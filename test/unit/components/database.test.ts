@@ -77,6 +77,8 @@ test("a new generation is a new resource, the old name is left alone", async () 
 });
 
 const SNAPSHOT = "aws:rds/snapshot:Snapshot";
+/** As an instance stays that is not worked with any more: what was a replica is not promoted for that. */
+const kept = (one: Recorded): Recorded => ({ ...one, ignoreChanges: ["replicateSourceDb"] });
 const origin = { databaseName: "service", storageGb: 100, password: pulumi.secret("master") };
 
 test("losing the role active changes no argument of the instance; a snapshot that outlives it is taken", async () => {
@@ -84,7 +86,7 @@ test("losing the role active changes no argument of the instance; a snapshot tha
     const active = await record(() => new Database("database", { ...base, live: { generation: 1, ...born } }));
     const { live: _, ...without } = base;
     const fenced = await record(() => new Database("database", { ...without, retained: [{ generation: 1, ...born }] }));
-    expect(fenced.all(INSTANCE)).toEqual(active.all(INSTANCE));
+    expect(fenced.all(INSTANCE)).toEqual(active.all(INSTANCE).map(kept));
     expect(fenced.list().filter((r) => !active.list().includes(r))).toEqual([`${SNAPSHOT} database-left-1`]);
     const snapshot = fenced.get(SNAPSHOT, "database-left-1");
     expect(snapshot.inputs).toEqual({
@@ -128,7 +130,7 @@ test("a site that stands by again streams into a new instance and keeps those th
     ["database-instance-2", undefined],
     ["database-instance-3", "arn:source"],
   ]);
-  expect(recording.all(INSTANCE).slice(0, 2)).toEqual(before.all(INSTANCE));
+  expect(recording.all(INSTANCE).slice(0, 2)).toEqual(before.all(INSTANCE).map(kept));
   expect(await valueOf(recording.result.identifier)).toBe("samia-tarot-production-secondary-3");
   expect(await valueOf(pulumi.output(recording.result.retained))).toEqual([
     {
@@ -175,6 +177,7 @@ test("the server takes TLS 1.3 only, and no session idles longer than the guard'
     { name: "ssl_min_protocol_version", value: "TLSv1.3" },
     { name: "idle_session_timeout", value: "10000" },
     { name: "idle_in_transaction_session_timeout", value: "10000" },
+    { name: "track_commit_timestamp", value: "1", applyMethod: "pending-reboot" },
   ]);
 });
 
