@@ -5,6 +5,7 @@ import { journalFolder } from "./changeover/incidents";
 import { EXIT } from "./errors";
 import { paint, say, sayJson } from "./output";
 import { StepList } from "./steps";
+import { backupVerbs } from "./verbs/backups";
 import { changeoverVerbs } from "./verbs/changeovers";
 import { estimateVerb } from "./verbs/estimate";
 import { ROOT, common, examples, list, open, type Common } from "./verbs/options";
@@ -76,6 +77,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
     });
 
   estimateVerb(program);
+  backupVerbs(program);
   changeoverVerbs(program);
 
   program

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
 
 /** One attempt and one more: what waits longer than that is treated as gone. */
@@ -47,6 +48,18 @@ export class Objects {
         if (error instanceof NoSuchKey) return undefined;
         throw error;
       }
+    });
+  }
+
+  /** SHA-256 of an object's content, in hex; it is read through and never kept whole. */
+  async digest(bucket: string, key: string): Promise<string> {
+    const { GetObjectCommand } = await import("@aws-sdk/client-s3");
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+    return this.attempt(`read ${bucket}/${key}`, async (client, abortSignal) => {
+      const { Body } = await client.send(command, { abortSignal });
+      const hash = createHash("sha256");
+      for await (const chunk of (Body ?? []) as AsyncIterable<Uint8Array>) hash.update(chunk);
+      return hash.digest("hex");
     });
   }
 

@@ -1,4 +1,5 @@
 import { formatDuration } from "../topology/duration";
+import { readIntegrity, watchedFrom, type Integrity } from "./backups/integrity";
 import { openIncident } from "./changeover/incidents";
 import type { Kind, State } from "./changeover/table";
 import type { Role } from "../topology/roles";
@@ -53,6 +54,10 @@ export interface Status {
     /** The disk did not take all of its journal: it may have come further, or to its end. */
     partial: boolean;
   } | null;
+  /** The last look at the copies of the data; `null`: nobody ever looked, or it cannot be known. */
+  integrity: Integrity | null;
+  /** Why that is not known. */
+  integrityDetail?: string;
   sites: SiteStatus[];
 }
 
@@ -63,6 +68,11 @@ export interface Status {
  */
 export async function readStatus(env: Environment, skip: SiteName[] = []): Promise<Status> {
   const { topology, names, workspace } = env;
+  const looked = skip.includes(watchedFrom(topology)) ? Promise.reject(new Error("not asked")) : readIntegrity(env);
+  const integrity = looked.then(
+    (found) => ({ integrity: found ?? null }),
+    (error: unknown) => ({ integrity: null, integrityDetail: (error as Error).message }),
+  );
   const [facts, addresses] = await Promise.all([siteFacts(env), lookUp(names.app)]);
   const current = latestActivation(topology, facts);
   const sites = await Promise.all(
@@ -115,6 +125,7 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
     changeover: open
       ? { incident: open.id, kind: open.opening.kind, state: open.state, running: open.running, partial: open.partial }
       : null,
+    ...(await integrity),
     sites,
   };
 }
@@ -169,8 +180,20 @@ export function describeStatus(status: Status): string {
     "",
     table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "WRITES", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
     ...(status.changeover ? ["", describeChangeover(status.changeover)] : []),
+    "",
+    describeIntegrity(status),
     ...(notes.length > 0 ? ["", ...notes.map((note) => paint.dim(note))] : []),
   ].join("\n");
+}
+
+function describeIntegrity({ integrity, integrityDetail }: Status): string {
+  if (integrityDetail !== undefined) return paint.yellow(`the copies: whether they are sound is not known: ${integrityDetail}`);
+  if (!integrity) return paint.yellow("the copies: nobody has looked at them: changeover watch");
+  const { at, sound, late, problems, testedAt } = integrity;
+  const tested = testedAt === null ? "none was ever restored" : `one was last restored at ${testedAt}`;
+  const found = sound ? `sound at ${at}; ${tested}` : `at ${at}: ${problems.join("; ")}; ${tested}`;
+  if (late) return paint.red(`the copies: no look since ${at}: changeover watch; then: ${found}`);
+  return sound ? `the copies: ${paint.green(found)}` : paint.red(`the copies: ${found}`);
 }
 
 function describeChangeover({ incident, kind, state, running, partial }: NonNullable<Status["changeover"]>): string {

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { RESTORED_TAG } from "../topology/names";
+import { INTEGRITY_METRIC, RESTORED_TAG } from "../topology/names";
 import { policyDocument, type Statement } from "./policy-document";
 
 export interface AccessArgs {
@@ -12,6 +12,8 @@ export interface AccessArgs {
   prefix: string;
   /** Buckets of the archives, and of those that they are copied back into when a cold site is activated, by ARN. @default none */
   archives?: { from: string[]; to: string[] };
+  /** Buckets of the service's objects at the warm sites, by ARN: they are read to be held against their copies. @default none */
+  data?: string[];
   /** Longest session, in seconds, from the second factor on. IAM allows no role less than 3600. @default 3600 */
   sessionSeconds?: number;
 }
@@ -55,7 +57,7 @@ export class Access extends pulumi.ComponentResource {
 }
 
 /** See everything that the stacks hold, change what a changeover changes. Never the locks of the evidence or the vaults, nor DNS. */
-function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
+function changeover({ account, prefix, archives, data = [] }: AccessArgs): Statement[] {
   const objects = (buckets: string[]): string[] => buckets.map((arn) => `${arn}/*`);
   return [
     {
@@ -93,6 +95,7 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
       Action: [
         "rds:PromoteReadReplica",
         "rds:CreateDBInstanceReadReplica",
+        "rds:RestoreDBInstanceFromDBSnapshot",
         "rds:RestoreDBInstanceToPointInTime",
         "rds:ModifyDBInstance",
         "rds:CreateDBSnapshot",
@@ -101,6 +104,8 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
       Resource: [
         `arn:aws:rds:*:${account}:db:${prefix}-*`,
         `arn:aws:rds:*:${account}:snapshot:${prefix}-*`,
+        // AWS Backup gives its snapshots names without the service's.
+        `arn:aws:rds:*:${account}:snapshot:awsbackup:*`,
         `arn:aws:rds:*:${account}:subgrp:*`,
         `arn:aws:rds:*:${account}:pg:*`,
         `arn:aws:rds:*:${account}:og:*`,
@@ -120,6 +125,7 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
       Action: ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject"],
       Resource: [`arn:aws:s3:::${prefix}-${account}-*-switch/*`, `arn:aws:s3:::${prefix}-${account}-*-control/*`],
     },
+    ...(data.length > 0 ? [{ Sid: "Compare", Effect: "Allow" as const, Action: "s3:GetObject", Resource: objects(data) }] : []),
     ...(archives
       ? [
           {
@@ -142,6 +148,14 @@ function changeover({ account, prefix, archives }: AccessArgs): Statement[] {
       Action: ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"],
       Resource: `arn:aws:kms:*:${account}:key/*`,
       Condition: { "ForAnyValue:StringLike": { "kms:ResourceAliases": `alias/${prefix}-*` } },
+    },
+    {
+      Sid: "Looks",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      // IAM knows no narrower resource for it.
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": INTEGRITY_METRIC.namespace } },
     },
     { Sid: "Copies", Effect: "Allow", Action: "s3:PutReplicationConfiguration", Resource: `arn:aws:s3:::${prefix}-${account}-*` },
     {

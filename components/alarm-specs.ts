@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { INTEGRITY_METRIC } from "../topology/names";
 
 /** An alarm as plain data; one period of it is a minute. */
 export interface AlarmSpec {
@@ -65,6 +66,26 @@ export function copiesLate(
     threshold: seconds,
     minutes: 1,
     missing: "missing",
+  };
+}
+
+/**
+ * Copies that nobody has found sound for too long: the last looks found fault, or nobody looked.
+ * @param service value of the metric's dimension @param minutes the longest time without a good look
+ */
+export function integrity(service: string, minutes: number): AlarmSpec {
+  const { namespace, metric, dimension } = INTEGRITY_METRIC;
+  return {
+    name: "integrity",
+    description: `No look at the copies of the data has found them sound for ${minutes} minutes: changeover backups verify says why, changeover watch looks.`,
+    namespace,
+    metric,
+    dimensions: { [dimension]: service },
+    statistic: "Minimum",
+    rings: "below",
+    threshold: 1,
+    minutes,
+    missing: "breaching",
   };
 }
 

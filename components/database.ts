@@ -44,6 +44,15 @@ export interface RetainedDatabase extends Generation {
   discard?: boolean;
 }
 
+/** How the database that a site works with is found. */
+export interface CurrentDatabase {
+  identifier: pulumi.Output<string>;
+  arn: pulumi.Output<string>;
+  /** Host name. The same before and after a promotion. */
+  address: pulumi.Output<string>;
+  port: pulumi.Output<number>;
+}
+
 /** How a retained database is found. */
 export interface RetainedOutput {
   generation: number;
@@ -57,7 +66,7 @@ export interface RetainedOutput {
 export interface DatabaseArgs {
   /** Physical names of the site. */
   names: SiteNames;
-  /** @default none: the site is fenced, and has retained ones only */
+  /** @default none: the site is fenced and has retained ones only, or is dormant */
   live?: LiveDatabase;
   /** In ascending order. @default none */
   retained?: RetainedDatabase[];
@@ -87,12 +96,10 @@ const NOT_READ_BACK = ["applyImmediately", "skipFinalSnapshot", "finalSnapshotId
  * a snapshot of it is taken.
  */
 export class Database extends pulumi.ComponentResource {
-  /** The live database, or the newest retained one of a fenced site. */
-  readonly identifier: pulumi.Output<string>;
-  readonly arn: pulumi.Output<string>;
-  /** Host name. The same before and after a promotion. */
-  readonly address: pulumi.Output<string>;
-  readonly port: pulumi.Output<number>;
+  /** The live database, or the newest retained one of a fenced site; `undefined` at a dormant site, which has the groups alone. */
+  readonly current: CurrentDatabase | undefined;
+  /** What a database of this site is made in, also one that is made by hand. */
+  readonly groups: { subnets: pulumi.Output<string>; parameters: pulumi.Output<string> };
   /** In ascending order. */
   readonly retained: RetainedOutput[];
   /** Snapshots of the retained ones; they are done when the copies are complete. */
@@ -104,7 +111,6 @@ export class Database extends pulumi.ComponentResource {
     const [major = engineVersion] = engineVersion.split(".");
     const parent = { parent: this };
     const newest = live ?? retained.at(-1);
-    if (!newest) throw new RangeError(`${names.prefix} has neither a live database nor a retained one`);
 
     const subnets = new aws.rds.SubnetGroup(
       `${name}-subnets`,
@@ -187,12 +193,10 @@ export class Database extends pulumi.ComponentResource {
         ),
     );
 
-    const current = left.find(({ generation }) => generation === newest.generation)?.instance ?? instance(newest);
-    this.identifier = current.identifier;
-    this.arn = current.arn;
-    this.address = current.address;
-    this.port = current.port;
+    this.current = newest && (left.find(({ generation }) => generation === newest.generation)?.instance ?? instance(newest));
+    this.groups = { subnets: subnets.name, parameters: parameters.name };
     this.retained = left.map(({ instance: { identifier, address, port }, ...one }) => ({ ...one, identifier, address, port }));
-    this.registerOutputs({ identifier: this.identifier, arn: this.arn, address: this.address, port: this.port, retained: this.retained });
+    const { identifier, arn, address, port } = this.current ?? {};
+    this.registerOutputs({ identifier, arn, address, port, retained: this.retained });
   }
 }

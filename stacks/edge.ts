@@ -6,6 +6,7 @@ import { Audit } from "../components/audit";
 import { Traffic } from "../components/traffic";
 import { planChain } from "../components/traffic-plan";
 import type { SiteNames } from "../topology/names";
+import type { SiteName } from "../topology/schema";
 import { otherStack, regionProvider, type Context } from "./context";
 
 /** Where Route 53 keeps its control plane and publishes its metrics; the rest of the stack lives beside it. */
@@ -42,9 +43,11 @@ export function edge(context: Context): Record<string, unknown> {
     { prefix: names.audit, alarms: Object.entries(traffic.siteChecks).map(([site, check]) => siteHealth(site, check)) },
     inRegion,
   );
-  const cold = Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "cold");
-  const atCold = (arn: (site: SiteNames, bucket: string) => string): string[] =>
-    cold.flatMap((site) => topology.storage.buckets.map((bucket) => arn(names.site(site), bucket)));
+  const sitesOf = (standby: "warm" | "cold"): SiteName[] =>
+    Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === standby);
+  const [warm, cold] = [sitesOf("warm"), sitesOf("cold")];
+  const bucketsAt = (sites: SiteName[], arn: (site: SiteNames, bucket: string) => string): string[] =>
+    sites.flatMap((site) => topology.storage.buckets.map((bucket) => arn(names.site(site), bucket)));
   const access = new Access(
     "access",
     {
@@ -52,8 +55,12 @@ export function edge(context: Context): Record<string, unknown> {
       account,
       prefix: `${service}-${environment}`,
       ...(cold.length > 0 && {
-        archives: { from: atCold((site, bucket) => site.archiveArn(bucket)), to: atCold((site, bucket) => site.bucketArn(bucket)) },
+        archives: {
+          from: bucketsAt(cold, (site, bucket) => site.archiveArn(bucket)),
+          to: bucketsAt(cold, (site, bucket) => site.bucketArn(bucket)),
+        },
       }),
+      data: bucketsAt(warm, (site, bucket) => site.bucketArn(bucket)),
     },
     inRegion,
   );

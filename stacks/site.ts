@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { copiesLate, replicaLag, serving, storageLeft, type AlarmSpec } from "../components/alarm-specs";
+import { copiesLate, integrity, replicaLag, serving, storageLeft, type AlarmSpec } from "../components/alarm-specs";
 import { Alarms } from "../components/alarms";
 import { Archive } from "../components/archive";
 import { BackupPlan } from "../components/backup-plan";
@@ -28,6 +28,7 @@ import { regionProvider, type Context } from "./context";
 import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
 
 const DAY = 86_400_000;
+const MINUTE = 60_000;
 
 /**
  * One site, in whatever role the config gives it. Active and standby differ in five places: what the database streams
@@ -89,10 +90,28 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     loadBalancer: { arn, dnsName, zoneId },
   });
 
+  const placeOf = ({ subnets, parameters }: Database["groups"]) => ({
+    subnetGroup: subnets,
+    parameterGroup: parameters,
+    securityGroupId: network.databaseSecurityGroupId,
+  });
+
   const { buckets, archiveClass } = topology.storage;
   const archiveAfterDays = topology.storage.archiveAfter / DAY;
   const lockDays = topology.storage.lockFor / DAY;
   const late = lateCopies(context, name, otherWarmSites);
+
+  const { database: definitionOfDatabase } = topology;
+  const databaseArgs = {
+    names,
+    engineVersion: definitionOfDatabase.engineVersion,
+    leaseMs: topology.guard.lease,
+    instanceClass: definitionOfDatabase.instanceClass,
+    backupRetentionDays: definitionOfDatabase.backupRetention / DAY,
+    subnetIds: network.privateSubnetIds,
+    securityGroupId: network.databaseSecurityGroupId,
+    keyArn,
+  };
 
   const keepDays = { least: topology.backups.retention / DAY, most: LONGEST_RETENTION / DAY };
   if (!warm) {
@@ -106,9 +125,12 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       { names, buckets, keyArn, storageClass: archiveClass, afterDays: archiveAfterDays, lockDays },
       inRegion,
     );
-    if (late.length > 0) new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: late }, inRegion);
+    const looks = integrity(all.audit, (2 * topology.backups.verifyInterval) / MINUTE);
+    new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: [...late, looks] }, inRegion);
+    // What a copy is restored into, to be looked at or to be worked with; nothing of it costs anything.
+    const { groups } = new Database("database", databaseArgs, inRegion);
     const surroundings = await around();
-    return { ...outputs(surroundings), vault: vaultArn, buckets: surroundings.ownBuckets, archives: archive.buckets };
+    return { ...outputs(surroundings), databaseIn: placeOf(groups), vault: vaultArn, buckets: surroundings.ownBuckets, archives: archive.buckets };
   }
 
   const held = context.gate && podsFirst ? context.gate.before("rest").then(around) : around();
@@ -121,7 +143,6 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   }
   await context.gate?.before("database");
 
-  const { database: definitionOfDatabase } = topology;
   const active = role === "active";
   const generation = (count: number): Generation => ({
     generation: count,
@@ -133,10 +154,10 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       },
     }),
   });
-  const database = new Database(
+  const databases = new Database(
     "database",
     {
-      names,
+      ...databaseArgs,
       ...(role !== "fenced" && {
         live: {
           ...generation(warm.generation),
@@ -146,16 +167,11 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
         },
       }),
       retained: warm.retained.map((left) => ({ ...generation(left), discard: warm.discard && left < warm.generation })),
-      engineVersion: definitionOfDatabase.engineVersion,
-      leaseMs: topology.guard.lease,
-      instanceClass: definitionOfDatabase.instanceClass,
-      backupRetentionDays: definitionOfDatabase.backupRetention / DAY,
-      subnetIds: network.privateSubnetIds,
-      securityGroupId: network.databaseSecurityGroupId,
-      keyArn,
     },
     inRegion,
   );
+  const database = databases.current;
+  if (!database) throw new RangeError(`${name} has neither a live database nor a retained one`);
 
   const cluster = new kubernetes.Provider("cluster", {
     kubeconfig: warm.kubeconfig,
@@ -240,7 +256,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
 
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
   const takeover = takeoverSwitchOn(role)
-    ? new TakeoverSwitch("takeover", { bucket: ownBuckets.switch, activation, after: [database, ...workloads.tiers.slice(0, 2)] }, inRegion)
+    ? new TakeoverSwitch("takeover", { bucket: ownBuckets.switch, activation, after: [databases, ...workloads.tiers.slice(0, 2)] }, inRegion)
     : undefined;
 
   const { vault, vaultArn } = new Backups("backups", { names, keyArn, keepDays, account }, inRegion);
@@ -288,7 +304,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   // What the site says of itself is written last: after an update that failed on the way, it is still in the epoch before.
   const done = pulumi.all([
     database.address,
-    ...database.snapshots.map(({ urn }) => urn),
+    ...databases.snapshots.map(({ urn }) => urn),
     takeover?.key,
     ...workloads.tiers.flatMap(({ deployments }) => deployments.map(({ urn }) => urn)),
   ]);
@@ -299,7 +315,8 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     epoch: done.apply(() => activation.epoch),
     generation: done.apply(() => warm.generation),
     ...(role === "standby" && { sourceGeneration: done.apply(() => warm.sourceGeneration) }),
-    retained: database.retained,
+    retained: databases.retained,
+    databaseIn: placeOf(databases.groups),
     database: { identifier: database.identifier, address: database.address, port: database.port, name: definitionOfDatabase.name },
     vault: vaultArn,
     namespace: workloads.namespace,

@@ -82,6 +82,9 @@ export const DATABASE_ADMIN = "changeover";
 /** Tag of an instance that a restore made, until a stack takes it over: it may be deleted. */
 export const RESTORED_TAG = { key: "changeover", value: "restored" } as const;
 
+/** What a look at the copies tells CloudWatch: 1, they are sound, or 0. The dimension's value is `Names.audit`. */
+export const INTEGRITY_METRIC = { namespace: "Changeover", metric: "BackupsSound", dimension: "Service" } as const;
+
 /** PostgreSQL role of the services. */
 export const DATABASE_APP = "service_app";
 

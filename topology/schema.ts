@@ -2,7 +2,8 @@ import { z } from "zod";
 import { ARCHIVE_CLASSES, describeArchiveClasses, retrievalTier } from "./archive";
 import { Duration, formatDuration } from "./duration";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Intervals of backups, in hours: those that come round at the same times each day. */
@@ -136,6 +137,10 @@ const Shape = z.strictObject({
     ),
     retention: Duration.describe("how long a snapshot is kept at the active site; whole days, 1d to 365d"),
     coldRetention: Duration.describe("how long its copy is kept at a cold site; whole days, retention to 365d"),
+    verifyInterval: Duration.prefault("1h").describe(
+      "time between two looks of `changeover watch` at every copy, 5m to 12h; an alarm rings where twice of it passes without a good one",
+    ),
+    testInterval: Duration.prefault("1d").describe("time between two restores of a snapshot by `changeover watch`; verifyInterval or more"),
   }),
   traffic: z.strictObject({
     healthPath: z.string().startsWith("/").describe("what health checks ask for"),
@@ -301,6 +306,14 @@ function crossChecks(t: Topology): Problem[] {
   if (!BACKUP_HOURS.includes(backups.interval / HOUR)) {
     const allowed = BACKUP_HOURS.map((hours) => formatDuration(hours * HOUR)).join(", ");
     problems.push({ path: "backups.interval", value: backups.interval, message: `${allowed}: AWS Backup takes no schedule below an hour` });
+  }
+  const { verifyInterval, testInterval } = backups;
+  if (verifyInterval < 5 * MINUTE || verifyInterval > 12 * HOUR || verifyInterval % MINUTE !== 0) {
+    problems.push({ path: "backups.verifyInterval", value: verifyInterval, message: "whole minutes, 5m to 12h" });
+  }
+  if (testInterval < verifyInterval) {
+    const least = formatDuration(verifyInterval);
+    problems.push({ path: "backups.testInterval", value: testInterval, message: `backups.verifyInterval, ${least}, or more` });
   }
   for (const [name, { rpo, rto, recovery }] of Object.entries(t.disasters)) {
     if (t.sites[recovery.site ?? ""]?.standby !== "cold") continue;

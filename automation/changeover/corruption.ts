@@ -49,14 +49,14 @@ export async function holds(address: DatabaseAddress, check: string): Promise<bo
  * @throws Refused where there is no such moment
  */
 export async function lastSound(restores: Restores, search: Search): Promise<{ at: Date; looks: number }> {
-  const { damaged, check, window, since, onNote } = search;
+  const { damaged, check, window, since, restoreTimeoutMs: timeoutMs, signal, onNote } = search;
   const from = Math.max(window.earliest.getTime(), since?.getTime() ?? 0);
-  const suspects = (await suspectsOf(damaged.address, check, { earliest: new Date(from), latest: window.latest })).filter(
-    // The copy is of the moment before it began, which has to be within the window.
-    ({ second }) => second * 1_000 > from && second * 1_000 - 1 <= window.latest.getTime(),
-  );
+  const found = await suspectsOf(damaged.address, check, new Date(from));
+  // The copy is of the moment before it began, which has to be within the window.
+  const suspects = found.suspects.filter(({ second }) => second * 1_000 > from);
   if (suspects.length === 0) throw new Refused("nothing was written that RDS could restore to the moment before", "give --to");
   onNote(`${suspects.length} seconds may have done it`);
+  await restores.reaches(damaged.identifier, found.until, { timeoutMs, signal, onState: onNote });
   try {
     const { second, looks } = await breakingSecond(suspects, async (candidate) => {
       const at = momentBefore(candidate);
@@ -103,20 +103,22 @@ async function heldAt(restores: Restores, { damaged, check, restoreTimeoutMs, si
  * Seconds in which something was committed to a table that the check reads, as the rows tell that are there now. The more
  * rows of a table one transaction wrote, the more it is suspected: what does damage mostly does much of it. Without commit
  * times, every second is as good as another.
+ * @returns in ascending order, and the moment that was looked at: nothing is known of what came after
  */
-async function suspectsOf(address: DatabaseAddress, check: string, { earliest, latest }: RestoreWindow): Promise<Suspect[]> {
+async function suspectsOf(address: DatabaseAddress, check: string, from: Date): Promise<{ suspects: Suspect[]; until: Date }> {
   const session = await openSession(address);
   try {
     await session.rows("setting up the search", "set search_path to default");
-    const [tracked] = await session.rows<{ on: boolean }>(
+    const [tracked] = await session.rows<{ on: boolean; now: Date }>(
       "asking for commit times",
-      "select current_setting('track_commit_timestamp')::boolean as on",
+      "select current_setting('track_commit_timestamp')::boolean as on, clock_timestamp() as now",
     );
+    const until = tracked?.now ?? new Date();
     const every = (): Suspect[] => {
-      const [first, last] = [earliest, latest].map((at) => Math.floor(at.getTime() / 1_000)) as [number, number];
+      const [first, last] = [from, until].map((at) => Math.floor(at.getTime() / 1_000)) as [number, number];
       return Array.from({ length: last - first + 1 }, (_, i) => ({ second: first + i, weight: 1 }));
     };
-    if (tracked?.on !== true) return every();
+    if (tracked?.on !== true) return { suspects: every(), until };
     const weights = new Map<number, number>();
     for (const table of await tablesOf(session, check)) {
       const rows = await session.rows<{ second: number; most: number }>(
@@ -129,7 +131,9 @@ async function suspectsOf(address: DatabaseAddress, check: string, { earliest, l
     }
     // What was deleted left no row that could tell: then any second may have done it, and those with rows no more than others.
     for (const { second, weight } of every()) weights.set(second, Math.max(weights.get(second) ?? 0, weight));
-    return [...weights].map(([second, weight]) => ({ second, weight })).sort((a, b) => a.second - b.second);
+    const last = Math.floor(until.getTime() / 1_000);
+    const suspects = [...weights].map(([second, weight]) => ({ second, weight })).filter(({ second }) => second <= last);
+    return { suspects: suspects.sort((a, b) => a.second - b.second), until };
   } finally {
     session.end();
   }

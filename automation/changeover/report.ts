@@ -6,7 +6,7 @@ import type { Step } from "./table";
 export interface ReportSegments {
   /** Command to yes. */
   decide: number;
-  /** Making sure that the site that is left takes no writes; in a switchover the pause and the drain. */
+  /** Making sure that the site that is left takes no writes; in a switchover the pause and the drain, in a restore all up to the opening. */
   fence: number;
   promote: number;
   services: number;
@@ -45,27 +45,18 @@ export interface MoveReport {
   journal: string;
 }
 
-/** What a restore measured. */
-export interface RestoreReport {
+/** What a restore measured: a site moves from its damaged database to one of an earlier moment. */
+export interface RestoreReport extends Omit<MoveReport, "kind" | "from" | "to" | "fenced"> {
   kind: "restore";
-  incident: string;
   site: SiteName;
-  epoch: number;
   /** Its new database. */
   generation: number;
   /** The moment that it was restored to, ISO 8601. */
   point: string;
-  startedAt: number;
   /** When writes stopped and when they began again, wall clock, milliseconds. */
   pause: { from: number; to: number };
-  /** From the command to the write read back. */
-  recoveredMs: number;
-  totalMs: number;
   /** Rows of the damaged database that the restored one has not, or has otherwise. */
   dropped: { rows: number; file: string };
-  verified: Verified;
-  steps: StepTiming[];
-  journal: string;
 }
 
 /** What a re-protection measured. */

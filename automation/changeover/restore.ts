@@ -16,6 +16,7 @@ import { settleOwn, updateStack } from "./locks";
 import { Takeover, reopenWrites, type Decision as MoveDecision } from "./move";
 import type { RestoreReport } from "./report";
 import { withGeneration } from "./retire";
+import { advanceSequences } from "./sequences";
 import { asAdmin, databaseOf, markedBy, subjectOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
 
@@ -168,7 +169,8 @@ async function exchange(
             "give an earlier --to; the damage was done before that moment, or the check finds something else",
           );
         }
-        return { rows, ...(sound !== undefined && { sound }), note: `${rows} rows${sound ? "; the check holds" : ""}` };
+        const sequences = await advanceSequences(databaseOf(old, secrets), databaseOf(fresh, secrets));
+        return { rows, sequences, ...(sound !== undefined && { sound }), note: `${rows} rows${sound ? "; the check holds" : ""}` };
       });
     }
     const retained = withGeneration(
@@ -219,9 +221,9 @@ async function exchange(
       await updateStack(env, incident, site);
       return undefined;
     });
-    const { recoveredMs, verified } = await moved.report(decidedMs, restoredMs);
+    const measured = await moved.report(decidedMs, restoredMs);
     const { rows, file } = incident.detailOf("list") as { rows: number; file: string };
-    return { kind: "restore", site, epoch, generation, point, pause, recoveredMs, verified, dropped: { rows, file } };
+    return { kind: "restore", site, epoch, generation, point, pause, dropped: { rows, file }, ...measured };
   } catch (error) {
     await takeover?.abandon("stopped");
     if (incident.begun("open") || !retreatFrom("restore", incident.state) || signal.aborted) throw error;
@@ -304,16 +306,24 @@ async function assess(
     point = found.at.toISOString();
     ({ looks } = found);
   } else if (sound === true) list.warn("the check holds in the database as it is: is it the one that finds the damage?");
-  const at = Date.parse(point);
-  if (!(at >= window.earliest.getTime() && at <= window.latest.getTime())) {
+  const at = new Date(point);
+  if (at < window.earliest || at.getTime() > Date.now()) {
     throw new BadInput([
       {
         path: "--to",
         value: point,
-        message: `a moment from ${window.earliest.toISOString()} to ${window.latest.toISOString()}, which is what RDS keeps of ${database.identifier}`,
+        message: `a moment from ${window.earliest.toISOString()} on, which RDS keeps of ${database.identifier} (up to ${window.latest.toISOString()} so far)`,
       },
     ]);
   }
+  // What is younger it has a few minutes later.
+  await restores.reaches(database.identifier, at, {
+    timeoutMs: request.restoreTimeoutMs,
+    signal,
+    onState: (state) => {
+      list.note("assess", state);
+    },
+  });
   const settings = await workspace.settings(site);
   const generation = (own.activation?.generation ?? 1) + 1;
   const keys = ["activeSite", "epoch", "generation", "retained", "adopt", "protectedBy", "capacity", "confirmedUntil"];

@@ -54,7 +54,7 @@ export const STATES: Record<State, string> = {
   copying: "the active site copies its buckets to it",
   restoring: "RDS makes a database of an earlier moment, beside the damaged one; nothing else has changed",
   recovered: "that database is there, and nobody writes to it",
-  checked: "it has the damaged one's tables, and what the operator asks of it holds",
+  checked: "every table of it was read, what the operator asks of it holds, and it gives out no number that the damaged one gave out",
   listed: "every row of the damaged database that the restored one has not is written down",
 };
 

@@ -53,6 +53,15 @@ export function adminClient(address: DatabaseAddress, options: AdminOptions = {}
   return clientTo(address, options, { options: ADMIN_OPTIONS });
 }
 
+/**
+ * A connection of the administrator as anybody else's: where writes are paused it may only read, and a pause ends it. It never
+ * leaves a row in a database that a move is about to leave.
+ * @param name what the server calls it; none that begins with `changeover`, which would spare it
+ */
+export function ordinaryClient(address: DatabaseAddress, name: string, options: AdminOptions = {}): Client {
+  return clientTo(address, options, { application_name: name });
+}
+
 function clientTo(address: DatabaseAddress, { connectTimeoutMs = 2_000, queryTimeoutMs }: AdminOptions, more: ClientConfig = {}): Client {
   const { ca, ...where } = address;
   const client = new Client({

@@ -25,6 +25,13 @@ export interface Place {
   port: number;
 }
 
+/** Where an instance is made: names of the region's groups. */
+export interface RestoredIn {
+  subnetGroup: string;
+  parameterGroup: string;
+  securityGroupId: string;
+}
+
 export interface Waiting {
   timeoutMs: number;
   signal: AbortSignal;
@@ -50,6 +57,22 @@ export class Restores {
     const { EarliestTime: earliest, LatestTime: latest } =
       DBInstanceAutomatedBackups.find(({ Status }) => Status === "active")?.RestoreWindow ?? {};
     return earliest && latest ? { earliest, latest } : undefined;
+  }
+
+  /**
+   * Waits until RDS can restore an instance to a moment that has passed: it ships the log every few minutes.
+   * @throws RestoreFailed where it does not in time
+   */
+  async reaches(identifier: string, moment: Date, { timeoutMs, signal, onState }: Waiting): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      const window = await this.window(identifier);
+      if (window && window.latest >= moment) return;
+      const kept = window ? `RDS keeps ${identifier} up to ${window.latest.toISOString()} so far` : `RDS keeps nothing of ${identifier}`;
+      if (performance.now() > until) throw new RestoreFailed(`${kept}, not up to ${moment.toISOString()}`);
+      onState(`${kept}; waiting for ${moment.toISOString()}`);
+      await sleep(POLL_MS, undefined, { signal });
+    }
   }
 
   /** Complete snapshots of an instance, the newest first. */
@@ -94,6 +117,34 @@ export class Restores {
     } catch (error) {
       if (error instanceof DBInstanceAlreadyExistsFault) return undefined;
       throw error;
+    }
+  }
+
+  /**
+   * Asks RDS for a new instance with what a snapshot of this region has. Once, as `begin`. It is protected from nothing, and has
+   * one zone: for one that is to stay, that comes later.
+   * @param snapshot identifier @param instanceClass as in `db.r6g.large`
+   */
+  async beginFrom(snapshot: string, target: string, { subnetGroup, parameterGroup, securityGroupId }: RestoredIn, instanceClass: string): Promise<void> {
+    const { DBInstanceAlreadyExistsFault, RestoreDBInstanceFromDBSnapshotCommand } = await import("@aws-sdk/client-rds");
+    try {
+      await (
+        await this.rds()
+      ).send(
+        new RestoreDBInstanceFromDBSnapshotCommand({
+          DBSnapshotIdentifier: snapshot,
+          DBInstanceIdentifier: target,
+          DBInstanceClass: instanceClass,
+          DBSubnetGroupName: subnetGroup,
+          DBParameterGroupName: parameterGroup,
+          VpcSecurityGroupIds: [securityGroupId],
+          PubliclyAccessible: false,
+          AutoMinorVersionUpgrade: false,
+          Tags: [{ Key: RESTORED_TAG.key, Value: RESTORED_TAG.value }],
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof DBInstanceAlreadyExistsFault)) throw error;
     }
   }
 

@@ -28,6 +28,7 @@ export function changeoverVerbs(program: Command): void {
   moves(program);
   reprotect(program);
   restore(program);
+  reinstate(program);
   resume(program);
   confirm(program);
 }
@@ -227,6 +228,44 @@ function restore(program: Command): void {
         restoreTimeoutMs: options.restoreTimeout,
         verifyTimeoutMs: options.verifyTimeout,
       });
+    });
+}
+
+interface ReinstateFlags extends Changing {
+  rows: string;
+  table: string[];
+  check?: string;
+}
+
+function reinstate(program: Command): void {
+  changing(program.command("reinstate"))
+    .description("put rows into the active site's database that only a database has which was left: all of them or none")
+    .requiredOption("--rows <file>", "the .diverged.jsonl that a restore or a re-protection wrote beside its journal")
+    .option("--table <tables>", "only these, separated by commas, named as in the file (default: all)", list, [])
+    .option("--check <query>", "a query whose one value is true where the data are sound: with the rows in, or none is put in", reason)
+    .addHelpText(
+      "after",
+      "\nA row whose key is taken stays out, and one that both databases have, differently, stays as it is. Triggers of the tables run." +
+        examples(
+          "changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl",
+          'changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl --table public.payments --check "select count(*) = 0 from payments where amount < 0"',
+        ),
+    )
+    .action(async (options: ReinstateFlags) => {
+      const asked = confirmation(options);
+      const [run, { describeReinstated }] = await Promise.all([import("../changeover/reinstate.js"), import("./describe.js")]);
+      const env = await open(options);
+      const steps = new StepList(options.json);
+      try {
+        const request = { rows: options.rows, tables: options.table, check: options.check };
+        const reinstated = await run.reinstate(env, request, asked, steps);
+        steps.close();
+        if (options.json) sayJson(reinstated);
+        else say(describeReinstated(reinstated));
+      } catch (error) {
+        steps.close(true);
+        throw error;
+      }
     });
 }
 

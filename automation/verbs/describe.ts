@@ -1,5 +1,6 @@
 import { formatDuration } from "../../topology/duration";
 import type { DryRun } from "../changeover/dry-run";
+import type { Reinstated } from "../changeover/reinstate";
 import type { MoveReport, ReprotectReport, RestoreReport } from "../changeover/report";
 import type { Environment } from "../facts";
 import { paint, table } from "../output";
@@ -17,7 +18,9 @@ function describeRestore({ site, epoch, generation, point, recoveredMs, pause, d
     `${paint.green("restored:")} ${site} works with database ${generation}, as of ${point}, in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
     ...(pause.from > 0 ? [`no writes were taken for ${formatDuration(pause.to - pause.from)}`] : []),
     dropped.rows > 0
-      ? paint.yellow(`${dropped.rows} rows of the damaged database are not, or not so, in this one: ${dropped.file}`)
+      ? paint.yellow(
+          `${dropped.rows} rows of the damaged database are not, or not so, in this one; those that are sound: changeover reinstate --rows ${dropped.file}`,
+        )
       : "the damaged database has nothing that this one lacks",
     `the damaged database is kept, fenced: generation ${generation - 1}; when nobody needs it: changeover reprotect --site ${site} --discard-old`,
     `${paint.yellow("nothing stands behind it now")}: a standby still has the damaged data; changeover status names it, changeover reprotect rebuilds it`,
@@ -46,9 +49,25 @@ function describeReprotect({ site, active, generation, protectedMs, lagMs, diver
     "",
     `${paint.green("protected:")} ${site}'s database ${generation} streams from ${active}, ${formatDuration(lagMs)} behind, after ${paint.bold(formatDuration(protectedMs))}`,
     ...(diverged && diverged.rows > 0
-      ? [paint.yellow(`${diverged.rows} rows of the old database never reached ${active}: ${diverged.file}`)]
+      ? [
+          paint.yellow(
+            `${diverged.rows} rows of the old database never reached ${active}, or differ there; to put them in: changeover reinstate --rows ${diverged.file}`,
+          ),
+        ]
       : [diverged ? "the old database had nothing that the active one lacks" : "the old database was not compared"]),
     `the old database is kept, fenced; when nobody needs it: changeover reprotect --site ${site} --discard-old`,
+    `journal: ${journal}`,
+  ].join("\n");
+}
+
+export function describeReinstated({ site, tables, journal }: Reinstated): string {
+  return [
+    "",
+    table(
+      ["TABLE", `PUT INTO ${site.toUpperCase()}`, "KEY TAKEN", "DIFFERENT, LEFT AS THEY ARE"],
+      tables.map((one) => [one.table, String(one.inserted), String(one.taken), String(one.different)]),
+    ),
+    "",
     `journal: ${journal}`,
   ].join("\n");
 }

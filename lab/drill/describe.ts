@@ -34,9 +34,9 @@ export function describeDrill(drill: DrillResult, topology: Topology): string {
   ].join("\n\n");
 }
 
-/** A failover by the runbook's phases; a planned move, which no schedule waits for, by its segments. */
-function times({ kind, segmentsMs }: Changeover, topology: Topology): string {
-  if (kind !== "failover") {
+/** A recovery by the runbook's phases; a planned move, which no schedule waits for, by its segments. */
+function times({ disaster, segmentsMs }: Changeover, topology: Topology): string {
+  if (disaster === undefined) {
     const segments = (Object.entries(segmentsMs) as [keyof Segments, number][]).filter(([name]) => name !== "detect");
     return table(
       segments.map(([name]) => name.toUpperCase()),

@@ -81,7 +81,7 @@ function block(changeover: Changeover, topology: Topology, scaleMs: number): str
   const segments = (Object.entries(changeover.segmentsMs) as [keyof Segments, number][]).filter(([, ms]) => ms > 0);
   const width = (100 * total(changeover.segmentsMs)) / scaleMs;
   const phases =
-    changeover.kind === "failover"
+    changeover.disaster !== undefined
       ? table(
           ["phase of the runbook", "#took", "#budget", ""],
           phaseTimes(topology, changeover.segmentsMs).map(({ phase, budgetMs, tookMs }) => [

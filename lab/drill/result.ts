@@ -1,5 +1,5 @@
 import type { MoveReport, ReportSegments, ReprotectReport } from "../../automation/changeover/report";
-import type { SiteName, Topology } from "../../topology/schema";
+import type { DisasterName, SiteName, Topology } from "../../topology/schema";
 import type { Move, MoveAccount } from "../clients/account";
 
 /** `drill.json`: one drill, measured. Times in milliseconds. */
@@ -24,7 +24,10 @@ export interface DrillResult {
 }
 
 export interface Changeover {
-  kind: "failover" | "switchover" | "failback";
+  kind: "failover" | "switchover" | "failback" | "restore";
+  /** What it recovered from; left out for a planned move. */
+  disaster?: DisasterName;
+  /** Of a restore the site itself, as `to`: from its damaged database to the restored one. */
   from: SiteName;
   to: SiteName;
   epoch: number;
@@ -32,8 +35,13 @@ export interface Changeover {
   segmentsMs: Segments;
   /** Outage to the write read back; of a planned move: from the command. */
   rtoMs: number;
-  /** Of what the epoch that ended had acknowledged. The age is that at the outage, or at the pause. */
+  /**
+   * Of what the epoch that ended had acknowledged. The age is that at the outage, or at the pause; of a restore the time from
+   * its moment to the pause, whose writes the restored database lacked when it was opened.
+   */
   rpo: { acknowledged: number; lost: number; duplicated: number; oldestLostAgeMs: number };
+  /** Of a restore. */
+  restored?: Restored;
   /** The longest time without an acknowledged write, over all services together. */
   clientDowntimeMs: number;
   /** The same for the service that waited longest. */
@@ -48,6 +56,17 @@ export interface Changeover {
 }
 
 export type Segments = Record<"detect" | keyof ReportSegments, number>;
+
+export interface Restored {
+  /** The moment, ISO 8601. */
+  point: string;
+  /** Rows of the damaged database that the restored one had not, or had otherwise. */
+  dropped: number;
+  /** Rows of those that were put in again. */
+  reinstated: number;
+  /** Alarms that do not watch the database which the site works with now. */
+  blindAlarms: string[];
+}
 
 export interface Reprotection {
   site: SiteName;
@@ -86,9 +105,14 @@ export type Objective = { name: string; met: boolean } & (
 /** One move under drill, as it was observed. */
 export interface ObservedMove {
   kind: Changeover["kind"];
-  report: MoveReport;
-  /** Of a failover. Milliseconds of the wall clock; `detectedAt`: when the health checks had the lost site out of DNS. */
+  disaster?: DisasterName;
+  report: Pick<MoveReport, "from" | "to" | "epoch" | "startedAt" | "segmentsMs" | "recoveredMs" | "pause" | "journal">;
+  /**
+   * Of what a disaster asked for. Milliseconds of the wall clock; `detectedAt`: when the health checks had the lost site out of
+   * DNS, or monitoring found the damage.
+   */
   outage?: { at: number; detectedAt: number; callsToLostRegion: number };
+  restored?: Restored;
 }
 
 /** A move, as the clients' account is told of it. */
@@ -115,16 +139,19 @@ export function rtoOf(move: ObservedMove): number {
 
 /** A move and what it did to the clients. */
 export function changeoverOf(move: ObservedMove, account: MoveAccount): Changeover {
-  const { kind, report, outage } = move;
+  const { kind, disaster, report, outage, restored } = move;
   const { acknowledged, lost, duplicated } = account;
+  const droppedMs = restored && report.pause ? report.pause.from - Date.parse(restored.point) : undefined;
   return {
     kind,
+    ...(disaster !== undefined && { disaster }),
     from: report.from,
     to: report.to,
     epoch: report.epoch,
     segmentsMs: segmentsOf(move),
     rtoMs: rtoOf(move),
-    rpo: { acknowledged, lost, duplicated, oldestLostAgeMs: Math.round(account.oldestLostAgeMs) },
+    rpo: { acknowledged, lost, duplicated, oldestLostAgeMs: Math.round(droppedMs ?? account.oldestLostAgeMs) },
+    ...(restored && { restored }),
     clientDowntimeMs: Math.round(account.clientDowntimeMs),
     longestServicePauseMs: Math.round(account.longestServicePauseMs),
     longestServicePauseFromMs: Math.round((account.longestServicePauseAt ?? report.startedAt) - report.startedAt),
@@ -169,28 +196,37 @@ export function tierResults(topology: Topology, moves: { move: ObservedMove; acc
 /** The longest that clients may be without an acknowledged write in a planned move, in milliseconds. */
 const WRITE_PAUSE_MS = 3_000;
 
-/** What was measured, held against the topology's RTO and RPO of a regional outage, and against what a planned move promises. */
+/** What was measured, held against the RTO and RPO of the disaster, and against what a planned move promises. */
 export function objectivesOf(
-  topology: Topology,
+  { disasters }: Topology,
   { changeovers, oldSite, lost, elsewhere }: Pick<DrillResult, "changeovers" | "oldSite"> & { lost: number; elsewhere: number },
 ): Objective[] {
-  const { rto, rpo } = topology.disasters["regional-outage"];
-  const failovers = changeovers.filter(({ kind }) => kind === "failover");
-  const planned = changeovers.filter(({ kind }) => kind !== "failover");
-  const lostInFailovers = failovers.reduce((sum, changeover) => sum + changeover.rpo.lost, 0);
+  const planned = changeovers.filter(({ disaster }) => disaster === undefined);
+  const restores = changeovers.flatMap(({ restored }) => restored ?? []);
+  // What was never copied to another site goes with the one that is lost; nothing else may.
+  const lostWithSites = changeovers.reduce((sum, { kind, rpo }) => sum + (kind === "failover" ? rpo.lost : 0), 0);
   return [
-    ...failovers.flatMap(({ rtoMs, rpo: { oldestLostAgeMs } }) => [
-      within("regional-outage RTO", rto, rtoMs),
-      within("regional-outage RPO", rpo, oldestLostAgeMs),
-    ]),
+    ...changeovers.flatMap(({ disaster, rtoMs, rpo: { oldestLostAgeMs } }) =>
+      disaster === undefined
+        ? []
+        : [
+            within(`${disaster} RTO`, disasters[disaster].rto, rtoMs),
+            within(`${disaster} RPO`, disasters[disaster].rpo, oldestLostAgeMs),
+          ],
+    ),
     ...(planned.length === 0
       ? []
-      : [
-          within("switchover write pause", WRITE_PAUSE_MS, Math.max(...planned.map(({ longestServicePauseMs }) => longestServicePauseMs))),
-          // Whatever is lost and was not lost by an outage.
-          none("lost", lost - lostInFailovers),
-        ]),
+      : [within("switchover write pause", WRITE_PAUSE_MS, Math.max(...planned.map(({ longestServicePauseMs }) => longestServicePauseMs)))]),
+    none("lost", lost - lostWithSites),
     none("writes by two sites at once", elsewhere),
+    ...(restores.length === 0
+      ? []
+      : [
+          none(
+            "alarms that watch another database",
+            restores.reduce((sum, { blindAlarms }) => sum + blindAlarms.length, 0),
+          ),
+        ]),
     ...(oldSite ? [none("writes accepted by the site that came back", oldSite.accepted)] : []),
   ];
 }

@@ -43,6 +43,16 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "database-corruption",
+    description: "rows are damaged under load; the database is restored to the moment before, what was written since is put in again",
+    async play(stage) {
+      const { home } = stage.topology;
+      await stage.warmUp();
+      await stage.restore(home);
+      await stage.reprotect(standbyOf(stage.topology));
+    },
+  },
+  {
     name: "switchover",
     description: "there and home, planned",
     async play(stage) {

@@ -4,7 +4,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
+import type { Reinstated } from "../../automation/changeover/reinstate";
+import type { MoveReport, ReprotectReport, RestoreReport } from "../../automation/changeover/report";
 import { Stopped } from "../../automation/errors";
 import { StepList } from "../../automation/steps";
 import { Workspace } from "../../automation/workspace";
@@ -16,6 +17,7 @@ import type { LabStatus } from "../status";
 import { labShell } from "../up";
 import { drillResult } from "./assemble";
 import { Clients } from "./clients";
+import { SOUND, asService, blindAlarms, damage, noticed } from "./corruption";
 import { moveOf, reprotectionOf, type DrillResult, type ObservedMove, type OldSite, type Reprotection } from "./result";
 
 export interface StageOptions {
@@ -124,7 +126,38 @@ export class Stage {
       new Date(at).toISOString(),
     ]);
     await this.settle();
-    this.note({ kind: "failover", report, outage: { at, detectedAt, callsToLostRegion: await callsTo(region) } });
+    this.note({ kind: "failover", disaster: "regional-outage", report, outage: { at, detectedAt, callsToLostRegion: await callsTo(region) } });
+  }
+
+  /** Damages the active site's data, restores its database to the moment before, and puts what was written since in again. */
+  async restore(site: SiteName): Promise<void> {
+    const { workspace, topology } = this;
+    const { at, detectedAt } = await asService(workspace, site, async (client) => {
+      const damaged = await this.step(
+        "corrupt",
+        "Rows of the services are overwritten and deleted",
+        async () => ({ at: Date.now(), rows: await damage(client) }),
+        ({ rows }) => `${rows} rows`,
+      );
+      return { at: damaged.at, detectedAt: await this.step("detect", "Monitoring finds it", () => noticed(client, this.options.signal)) };
+    });
+    const report = await this.command<RestoreReport>(["restore", "--site", site, "--before-corruption", "--check", SOUND]);
+    const { rows, file } = report.dropped;
+    this.diverged.push(file);
+    const { tables } = await this.command<Reinstated>(["reinstate", "--rows", file, "--check", SOUND]);
+    await this.settle();
+    this.note({
+      kind: "restore",
+      disaster: "database-failure",
+      report: { ...report, from: site, to: site },
+      outage: { at, detectedAt, callsToLostRegion: 0 },
+      restored: {
+        point: report.point,
+        dropped: rows,
+        reinstated: tables.reduce((sum, { inserted }) => sum + inserted, 0),
+        blindAlarms: await blindAlarms(topology, workspace, site),
+      },
+    });
   }
 
   /** A planned move to a site, or home. */

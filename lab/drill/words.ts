@@ -3,18 +3,24 @@ import type { Changeover, DrillResult, Objective, OldSite, Reprotection } from "
 
 /** What is said of a drill in the same words on a terminal and on the page. */
 
-export function headline({ kind, from, to, epoch }: Changeover): string {
-  return `${kind} ${from} → ${to}, epoch ${epoch}`;
+export function headline({ kind, from, to, epoch, restored }: Changeover): string {
+  return restored ? `${kind} of ${to} to ${restored.point}, epoch ${epoch}` : `${kind} ${from} → ${to}, epoch ${epoch}`;
 }
 
 export function summary(changeover: Changeover): string {
-  const { rpo, clientDowntimeMs, longestServicePauseMs, callsToLostRegion } = changeover;
+  const { kind, rpo, rtoMs, commandMs, pauseMs = 0, clientDowntimeMs, longestServicePauseMs, callsToLostRegion, restored } = changeover;
   const age = rpo.lost > 0 ? `, the oldest ${formatDuration(rpo.oldestLostAgeMs)} before` : "";
   const lost = `lost ${rpo.lost} of ${rpo.acknowledged} writes acknowledged before${age}`;
   const waited = `no write was acknowledged for ${formatDuration(clientDowntimeMs)}, for the slowest service ${formatDuration(longestServicePauseMs)}`;
-  return changeover.kind === "failover"
-    ? `verified ${formatDuration(changeover.rtoMs)} after the outage, ${formatDuration(changeover.commandMs)} after the command; ${waited}; ${lost}; ${callsToLostRegion} calls to the lost region`
-    : `verified ${formatDuration(changeover.commandMs)} after the command; writes paused for ${formatDuration(changeover.pauseMs ?? 0)}; ${waited}; ${lost}`;
+  const paused = `writes paused for ${formatDuration(pauseMs)}`;
+  if (kind === "failover") {
+    return `verified ${formatDuration(rtoMs)} after the outage, ${formatDuration(commandMs)} after the command; ${waited}; ${lost}; ${callsToLostRegion} calls to the lost region`;
+  }
+  if (restored) {
+    const dropped = `${restored.dropped} rows of the damaged database were not in the restored one or otherwise, ${restored.reinstated} of them were put in again`;
+    return `verified ${formatDuration(rtoMs)} after the damage, ${formatDuration(commandMs)} after the command; ${paused}; ${waited}; ${dropped}; ${lost}`;
+  }
+  return `verified ${formatDuration(commandMs)} after the command; ${paused}; ${waited}; ${lost}`;
 }
 
 export function reprotectionText({ site, protectedMs, diverged }: Reprotection): string {

@@ -56,7 +56,7 @@ export class ServerPair {
       clusterName: `pair-${side}`,
       certFile,
       keyFile,
-      parameters: {},
+      parameters: { track_commit_timestamp: "on" },
       ...(side === "right" && { upstream }),
     });
     const server = (side: Side): PostgresServer =>

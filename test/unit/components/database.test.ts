@@ -94,7 +94,7 @@ test("losing the role active changes no argument of the instance; a snapshot tha
       dbSnapshotIdentifier: "samia-tarot-production-secondary-1-left",
     });
     expect(snapshot.retainOnDelete).toBe(true);
-    expect(await valueOf(fenced.result.identifier)).toBe("samia-tarot-production-secondary-1");
+    expect(await valueOf(fenced.result.current!.identifier)).toBe("samia-tarot-production-secondary-1");
   }
 });
 
@@ -131,7 +131,7 @@ test("a site that stands by again streams into a new instance and keeps those th
     ["database-instance-3", "arn:source"],
   ]);
   expect(recording.all(INSTANCE).slice(0, 2)).toEqual(before.all(INSTANCE).map(kept));
-  expect(await valueOf(recording.result.identifier)).toBe("samia-tarot-production-secondary-3");
+  expect(await valueOf(recording.result.current!.identifier)).toBe("samia-tarot-production-secondary-3");
   expect(await valueOf(pulumi.output(recording.result.retained))).toEqual([
     {
       generation: 1,
@@ -163,9 +163,16 @@ test("discarding takes the protection of a retained one away, and of no other", 
   ]);
 });
 
-test("a site without any database is a fault of the program", async () => {
+test("a dormant site has what a database is restored into, and no database", async () => {
   const { live: _, ...without } = base;
-  await expect(record(() => new Database("database", without))).rejects.toThrow("neither a live database nor a retained one");
+  const recording = await record(() => new Database("database", without));
+  expect(recording.list()).toEqual([
+    "aws:rds/parameterGroup:ParameterGroup database-parameters",
+    "aws:rds/subnetGroup:SubnetGroup database-subnets",
+    "changeover:site:Database database",
+  ]);
+  expect(recording.result.current).toBeUndefined();
+  expect(await valueOf(recording.result.groups.subnets)).toBe("production-secondary");
 });
 
 test("the server takes TLS 1.3 only, and no session idles longer than the guard's word is good for", async () => {

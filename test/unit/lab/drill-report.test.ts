@@ -7,7 +7,7 @@ import { describeDrill } from "../../../lab/drill/describe";
 import { copyFiles, copyJournals } from "../../../lab/drill/journals";
 import { reportPage } from "../../../lab/drill/report";
 import { values } from "../../../lab/drill/words";
-import { drill, topology } from "./drill-reports";
+import { drill, restored, topology } from "./drill-reports";
 
 // eslint-disable-next-line no-control-regex -- colours of a terminal
 const plain = (text: string): string => text.replace(/\u001b\[\d+m/g, "");
@@ -28,6 +28,20 @@ it.each([
     "400, answered 300, accepted 0 (balancer: 503 ×150, database: 28000 ×150",
     "switchover write pause",
     "5621 writes acknowledged in all, 1 lost, 0 duplicated",
+  ]) {
+    expect(shown).toContain(part);
+  }
+});
+
+it.each([
+  ["terminal", plain(describeDrill(restored(), topology))],
+  ["page", reportPage(restored(), topology).replace(/<[^>]+>/g, "")],
+])("the %s tells of a restore", (_, shown) => {
+  for (const part of [
+    "estore of primary to 2023-11-14T22:13:19.999Z, epoch 2",
+    "erified 12.5s after the damage, 11.5s after the command; writes paused for 8s",
+    "260 rows of the damaged database were not in the restored one or otherwise, 60 of them were put in again",
+    "database-failure RTO",
   ]) {
     expect(shown).toContain(part);
   }

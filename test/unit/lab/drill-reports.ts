@@ -28,7 +28,7 @@ const report: MoveReport = {
   journal: "/nowhere/DR-1.jsonl",
 };
 
-export const failover: ObservedMove = { kind: "failover", report, outage: { at: T, detectedAt: T + 3_100, callsToLostRegion: 0 } };
+export const failover: ObservedMove = { kind: "failover", disaster: "regional-outage", report, outage: { at: T, detectedAt: T + 3_100, callsToLostRegion: 0 } };
 
 const { fenced: _, ...plain } = report;
 
@@ -104,4 +104,34 @@ export function drill(lostKeys: string[] = [], more: Partial<Observed> = {}): Dr
     left: { processes: 0, locks: 0, pendingOperations: 0 },
     ...more,
   });
+}
+
+/** The database of the active site, restored: rows damaged at 0, monitoring found it after 0.6 s, the restored one took writes 12 s later. */
+export const restore: ObservedMove = {
+  kind: "restore",
+  disaster: "database-failure",
+  report: {
+    ...plain,
+    from: "primary",
+    to: "primary",
+    epoch: 2,
+    startedAt: T + 1_000,
+    segmentsMs: { decide: 3_000, fence: 8_000, promote: 50, services: 400, traffic: 20, verify: 30 },
+    recoveredMs: 11_500,
+    pause: { from: T + 4_000, to: T + 12_000 },
+  },
+  outage: { at: T, detectedAt: T + 600, callsToLostRegion: 0 },
+  restored: { point: new Date(T - 1).toISOString(), dropped: 260, reinstated: 60, blindAlarms: [] },
+};
+
+/** @param lostKeys acknowledged, and neither restored nor put in again */
+export function restored(lostKeys: string[] = [], more: Partial<ObservedMove["restored"]> = {}): DrillResult {
+  const attempts = ledger()
+    .filter(({ ackAt = 0 }) => ackAt <= T + 4_000 || ackAt > T + 12_000)
+    .map((attempt) => ({ ...attempt, site: "primary", epoch: (attempt.ackAt ?? 0) <= T + 4_000 ? 1 : 2 }));
+  const rows = attempts
+    .filter(({ key }) => !lostKeys.includes(key))
+    .map(({ key, service }) => ({ key, service, site: "primary", epoch: 1, writtenAt: new Date(T) }));
+  const move: ObservedMove = { ...restore, restored: { ...restore.restored!, ...more } };
+  return drill([], { scenario: "database-corruption", moves: [move], accounts: accountOfMoves(attempts, rows, [moveOf(move)]) });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { metAll, rtoOf, segmentBudgets, segmentsOf, type DrillResult, type Objective } from "../../../lab/drill/result";
-import { drill, failback, failover, topology } from "./drill-reports";
+import { drill, failback, failover, restored, topology } from "./drill-reports";
 
 const sum = (values: object): number => Object.values(values).reduce((a: number, b: number) => a + b, 0);
 const objective = (result: DrillResult, name: string): Objective | undefined => result.objectives.find((each) => each.name === name);
@@ -115,3 +115,30 @@ describe("a drill there and back", () => {
     expect(drill([], { moves: [early, failback] }).tiers.map(({ met }) => met)).toEqual([false, true, true, true]);
   });
 });
+
+describe("a drill of a restore", () => {
+  it("is held against the objectives of a database that failed, from the damage on", () => {
+    const result = restored();
+    const [{ segmentsMs, rtoMs, rpo } = fail()] = result.changeovers;
+    expect([segmentsMs.detect, segmentsMs.decide, sum(segmentsMs), rtoMs]).toEqual([600, 3_400, 12_500, 12_500]);
+    // From its moment to the pause: what was written then was dropped, if only until it was put in again.
+    expect(rpo).toMatchObject({ lost: 0, oldestLostAgeMs: 4_001 });
+    expect(result.objectives.slice(0, 2)).toEqual([
+      { name: "database-failure RTO", targetMs: topology.disasters["database-failure"].rto, measuredMs: 12_500, met: true },
+      { name: "database-failure RPO", targetMs: topology.disasters["database-failure"].rpo, measuredMs: 4_001, met: true },
+    ]);
+    expect(metAll(result)).toBe(true);
+  });
+
+  it.each([
+    ["one write that was dropped and not put in again", restored(["payments-1000"]), "lost"],
+    ["an alarm that watches the damaged database", restored([], { blindAlarms: ["replica-lag"] }), "alarms that watch another database"],
+  ])("misses its objective by %s", (_, result, name) => {
+    expect(objective(result, name)).toMatchObject({ measured: 1, met: false });
+    expect(metAll(result)).toBe(false);
+  });
+});
+
+function fail(): never {
+  throw new Error("no changeover");
+}

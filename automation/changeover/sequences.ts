@@ -1,0 +1,46 @@
+import type { DatabaseAddress } from "../probes/database";
+import { asAdmin } from "./sites";
+
+interface Sequence {
+  /** As SQL wants it. */
+  name: string;
+  /** Digits of a bigint. */
+  last: string;
+  descending: boolean;
+}
+
+/** One that was never asked, or may not be read, has no last value. */
+const SEQUENCES = `
+  select format('%I.%I', schemaname, sequencename) as name, last_value::text as last, increment_by < 0 as descending
+    from pg_sequences where last_value is not null`;
+
+const QUERY_MS = 30_000;
+
+/**
+ * Moves the sequences of a restored database to where those of the damaged one are: a number that was given out once, and may
+ * be known outside, is not given to another row.
+ * @param left nobody writes to it any more @returns how many were moved
+ */
+export async function advanceSequences(left: DatabaseAddress, right: DatabaseAddress): Promise<number> {
+  const before = await asAdmin(left, async (client) => (await client.query<Sequence>(SEQUENCES)).rows, QUERY_MS);
+  return asAdmin(
+    right,
+    async (client) => {
+      const { rows } = await client.query<Sequence>(SEQUENCES);
+      const now = new Map(rows.map(({ name, last }) => [name, last]));
+      const behind = before.filter(({ name, last, descending }) => isBehind(now.get(name), last, descending));
+      // One that is younger than the restored data is not there.
+      for (const { name, last } of behind) {
+        await client.query("select setval(to_regclass($1), $2::bigint) where to_regclass($1) is not null", [name, last]);
+      }
+      return behind.length;
+    },
+    QUERY_MS,
+  );
+}
+
+/** Whether a sequence whose last value is `now`, `undefined` where it was never asked, has yet to come to `last`. */
+export function isBehind(now: string | undefined, last: string, descending: boolean): boolean {
+  if (now === undefined) return true;
+  return descending ? BigInt(now) > BigInt(last) : BigInt(now) < BigInt(last);
+}
