@@ -1,4 +1,4 @@
-import { formatDuration } from "../topology/duration";
+import { DAY, formatDuration } from "../topology/duration";
 import { estimates, type Estimate } from "../topology/estimate";
 import { FIGURES, type FigureName } from "../topology/estimate/figures";
 import type { DisasterName, Topology } from "../topology/schema";
@@ -9,7 +9,6 @@ import { paint, table } from "./output";
 
 /** The runbook drills every quarter. */
 export const EVIDENCE_DAYS = 90;
-const DAY = 86_400_000;
 
 /** One disaster: what is predicted, what was asked for, what was last measured. */
 export interface Assessed extends Estimate {

@@ -1,4 +1,4 @@
-const HOUR = 3_600_000;
+import { HOUR } from "../topology/duration";
 
 /**
  * When AWS Backup takes snapshots: on the hour, at the same hours each day, UTC.

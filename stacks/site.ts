@@ -1,3 +1,4 @@
+import { DAY, MINUTE } from "../topology/duration";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { copiesLate, integrity, replicaLag, serving, storageLeft, type AlarmSpec } from "../components/alarm-specs";
@@ -27,8 +28,6 @@ import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
 import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
 
-const DAY = 86_400_000;
-const MINUTE = 60_000;
 
 /**
  * One site, in whatever role the config gives it. Active and standby differ in five places: what the database streams

@@ -1,4 +1,4 @@
-import { duration, formatDuration, type Duration } from "./duration";
+import { HOUR, MINUTE, duration, formatDuration, type Duration } from "./duration";
 
 /** Storage classes that the cold site's archive may have, the one that is read soonest first. */
 export const ARCHIVE_CLASSES = ["GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"] as const;
@@ -14,8 +14,6 @@ export interface RetrievalTime {
   toMs: Duration;
 }
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const between = (fromMs: number, toMs: number): RetrievalTime => ({ fromMs: duration(fromMs), toMs: duration(toMs) });
 
 /**

@@ -3,7 +3,12 @@ import { z } from "zod";
 /** A length of time in milliseconds. Written in YAML with its unit: `1s`, `15m`, `4h`, `7d`. */
 export type Duration = number & { readonly __unit: "ms" };
 
-const MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** In milliseconds. */
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+const MS = { ms: 1, s: 1_000, m: MINUTE, h: HOUR, d: DAY } as const;
 const PATTERN = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /** @param ms milliseconds, zero or more */

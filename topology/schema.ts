@@ -1,10 +1,6 @@
 import { z } from "zod";
 import { ARCHIVE_CLASSES, describeArchiveClasses, retrievalTier } from "./archive";
-import { Duration, formatDuration } from "./duration";
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+import { DAY, Duration, HOUR, MINUTE, formatDuration } from "./duration";
 
 /** Intervals of backups, in hours: those that come round at the same times each day. */
 const BACKUP_HOURS = [1, 2, 3, 4, 6, 8, 12, 24];

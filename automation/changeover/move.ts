@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWrites, readWrites } from "../../guard/writes";
+import { DAY } from "../../topology/duration";
 import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
 import { waitForReplay, type Replayed } from "../probes/database";
@@ -13,7 +14,6 @@ import { TargetDatabase } from "./target-database";
 import { TargetUpdate } from "./target-update";
 
 const DATABASE = "aws:rds/instance:Instance";
-const DAY = 86_400_000;
 
 /** Until the guards of the new epoch have started, the driver's own lease lets the services log in. */
 const GRACE_MS = 120_000;
