@@ -1,4 +1,3 @@
-import { DAY, MINUTE } from "../topology/duration";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { copiesLate, integrity, replicaLag, serving, storageLeft, type AlarmSpec } from "../components/alarm-specs";
@@ -21,6 +20,7 @@ import { SwitchBucket } from "../components/switch-bucket";
 import { TakeoverSwitch } from "../components/takeover-switch";
 import { planWorkloads } from "../components/workload-plan";
 import { Workloads } from "../components/workloads";
+import { DAY, MINUTE } from "../topology/duration";
 import { rpoOfCopies, timeControlled } from "../topology/replication";
 import { bornAsReplica, takeoverSwitchOn } from "../topology/roles";
 import { LONGEST_RETENTION, type SiteName } from "../topology/schema";
