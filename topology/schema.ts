@@ -64,6 +64,9 @@ const Tier = z.strictObject({
   services: z.record(Name, Workload),
 });
 
+const Phase = z.strictObject({ from: Duration, to: Duration });
+const Phases = z.strictObject({ assessment: Phase, failover: Phase, validation: Phase });
+
 const Disaster = z.strictObject({
   title: z.string().min(1),
   rpo: Duration.describe("recovery point objective: how much acknowledged work may be lost, in time"),
@@ -73,9 +76,8 @@ const Disaster = z.strictObject({
     site: Name.optional().describe("the site that takes over; left out where none is set up yet"),
   }),
   automation: z.enum(["full", "partial", "manual"]).describe("how far the recovery is automated"),
+  phases: Phases.optional().describe("its own schedule, counted from the disaster; left out where it is that of every activation"),
 });
-
-const Phase = z.strictObject({ from: Duration, to: Duration });
 
 const Shape = z.strictObject({
   $schema: z.string().optional(),
@@ -100,9 +102,7 @@ const Shape = z.strictObject({
     "provider-outage": Disaster,
     "complete-compromise": Disaster,
   }),
-  phases: z
-    .strictObject({ assessment: Phase, failover: Phase, validation: Phase })
-    .describe("the runbook's schedule of an activation, counted from the outage"),
+  phases: Phases.describe("the runbook's schedule of an activation, counted from the outage"),
   database: z.strictObject({
     name: z.string().regex(/^[a-z_][a-z0-9_]*$/),
     engineVersion: z.string().regex(/^\d+(\.\d+)?$/, 'a PostgreSQL version in quotes, as in "15.8"'),

@@ -45,7 +45,7 @@ function times({ disaster, segmentsMs }: Changeover, topology: Topology): string
   }
   return table(
     ["PHASE OF THE RUNBOOK", "SEGMENTS", "TOOK", "BUDGET", ""],
-    phaseTimes(topology, segmentsMs).map(({ phase, budgetMs, segments, tookMs }) => [
+    phaseTimes(topology, disaster, segmentsMs).map(({ phase, budgetMs, segments, tookMs }) => [
       phase,
       segments.map((name) => `${name} ${formatDuration(segmentsMs[name])}`).join(", "),
       formatDuration(tookMs),

@@ -84,7 +84,7 @@ function block(changeover: Changeover, topology: Topology, scaleMs: number): str
     changeover.disaster !== undefined
       ? table(
           ["phase of the runbook", "#took", "#budget", ""],
-          phaseTimes(topology, changeover.segmentsMs).map(({ phase, budgetMs, tookMs }) => [
+          phaseTimes(topology, changeover.disaster, changeover.segmentsMs).map(({ phase, budgetMs, tookMs }) => [
             phase,
             formatDuration(tookMs),
             formatDuration(budgetMs),

@@ -1,5 +1,6 @@
 import type { MoveReport, ReportSegments, ReprotectReport } from "../../automation/changeover/report";
 import type { DisasterName, SiteName, Topology } from "../../topology/schema";
+import { phasesOf } from "../../topology/phases";
 import type { Move, MoveAccount } from "../clients/account";
 
 /** `drill.json`: one drill, measured. Times in milliseconds. */
@@ -165,8 +166,9 @@ export function reprotectionOf({ site, protectedMs, diverged }: ReprotectReport)
   return { site, protectedMs, diverged: diverged?.rows ?? null };
 }
 
-/** The runbook's budget for each segment: its schedule's phase, which segments of one phase share. */
-export function segmentBudgets({ phases }: Topology): { phase: string; budgetMs: number; segments: (keyof Segments)[] }[] {
+/** The runbook's budget for each segment of a recovery: its schedule's phase, which segments of one phase share. */
+export function segmentBudgets(topology: Topology, disaster: DisasterName): { phase: string; budgetMs: number; segments: (keyof Segments)[] }[] {
+  const { phases } = phasesOf(topology, disaster);
   const span = ({ from, to }: { from: number; to: number }): number => to - from;
   return [
     { phase: "assessment", budgetMs: span(phases.assessment), segments: ["detect", "decide"] },
@@ -176,8 +178,8 @@ export function segmentBudgets({ phases }: Topology): { phase: string; budgetMs:
 }
 
 /** What each phase of the runbook took, beside its budget. */
-export function phaseTimes(topology: Topology, segmentsMs: Segments) {
-  return segmentBudgets(topology).map((phase) => ({ ...phase, tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0) }));
+export function phaseTimes(topology: Topology, disaster: DisasterName, segmentsMs: Segments) {
+  return segmentBudgets(topology, disaster).map((phase) => ({ ...phase, tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0) }));
 }
 
 /** Each tier's worst time over the moves. */

@@ -89,7 +89,7 @@ function coldActivation(topology: Topology, disaster: DisasterName): Recovery {
 function clean(topology: Topology, disaster: DisasterName): Recovery {
   return {
     segments: [
-      assess(topology),
+      assess(topology, disaster),
       fence(),
       build(),
       restore("build"),

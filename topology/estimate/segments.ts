@@ -1,5 +1,6 @@
 import { fastestTier, retrievalTier, retrievalTime } from "../archive";
 import { formatDuration } from "../duration";
+import { phasesOf } from "../phases";
 import type { DisasterName, Topology } from "../schema";
 import { FIGURES } from "./figures";
 import type { Segment } from "./schedule";
@@ -24,21 +25,26 @@ export function resolvers({ traffic: { ttl } }: Topology): Segment {
 /** What is left of the runbook's assessment once the checks have turned. */
 export function decide(topology: Topology, disaster: DisasterName): Segment {
   const { automation } = topology.disasters[disaster];
-  const { from, to } = topology.phases.assessment;
+  const { phases, path } = phasesOf(topology, disaster);
+  const { from, to } = phases.assessment;
   const asked = automation !== "full";
   return {
     name: "decide",
     ms: asked ? Math.max(0, to - from - detect(topology).ms) : 0,
-    from: asked ? `phases.assessment ${formatDuration(to - from)}, less detect` : `disasters.${disaster}.automation full: nobody is asked`,
+    from: asked ? `${path}.assessment ${formatDuration(to - from)}, less detect` : `disasters.${disaster}.automation full: nobody is asked`,
     figures: ["schedule"],
     after: ["detect"],
   };
 }
 
 /** The whole of it: no health check tells of an intrusion, and what people need until they notice is in nobody's figures. */
-export function assess({ phases: { assessment } }: Topology): Segment {
+export function assess(topology: Topology, disaster: DisasterName): Segment {
+  const {
+    phases: { assessment },
+    path,
+  } = phasesOf(topology, disaster);
   const ms = Math.max(0, assessment.to - assessment.from);
-  return { name: "decide", ms, from: `phases.assessment ${formatDuration(ms)}, once somebody has noticed`, figures: ["schedule"] };
+  return { name: "decide", ms, from: `${path}.assessment ${formatDuration(ms)}, once somebody has noticed`, figures: ["schedule"] };
 }
 
 /** The driver's own work; the site that is left takes no writes from here on. */

@@ -20,9 +20,10 @@ describe("a move's segments", () => {
   });
 
   it("each belong to one phase of the runbook", () => {
-    const budgets = segmentBudgets(topology);
+    const budgets = segmentBudgets(topology, "regional-outage");
     expect(budgets.flatMap(({ segments }) => segments).sort()).toEqual(Object.keys(segmentsOf(failover)).sort());
     expect(budgets.map(({ budgetMs }) => budgetMs / 60_000)).toEqual([10, 20, 30]);
+    expect(segmentBudgets(topology, "multi-region-outage").map(({ budgetMs }) => budgetMs / 60_000)).toEqual([60, 120, 60]);
   });
 });
 
