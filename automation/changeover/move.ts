@@ -105,8 +105,12 @@ export class Takeover {
     return Promise.race([this.database.promote(this.stopping.signal), this.failure()]);
   }
 
-  /** Opens the target's database for the services, in the new epoch; verification begins. */
-  async open(): Promise<Record<string, unknown>> {
+  /**
+   * Opens the target's database for the services, in the new epoch; verification begins.
+   * @param headStartMs where pods stand ready, the update lets the first user's write pass for so long: the engine takes every core
+   *   that it finds, and the service may share them
+   */
+  async open(headStartMs = 0): Promise<Record<string, unknown>> {
     const { to, epoch } = this.decision;
     const mark = { ...subjectOf(this.env), site: to, epoch, by: markedBy(this.incident), leaseMs: GRACE_MS };
     const until = performance.now() + OPEN_MS;
@@ -115,9 +119,13 @@ export class Takeover {
         await openWrites(await this.database.connect(), mark);
         this.database.close();
         this.openedMs = this.incident.clock();
-        this.armedUpdate.go();
         this.verifying = this.verification();
-        this.verifying.catch(() => undefined);
+        const served = this.verifying.catch(() => undefined);
+        if (headStartMs === 0) this.armedUpdate.go();
+        else
+          void Promise.race([served, sleep(headStartMs)]).then(() => {
+            this.armedUpdate.go();
+          });
         return { attempts };
       } catch (error) {
         this.database.close();

@@ -35,6 +35,9 @@ export interface SwitchoverRequest {
   verifyTimeoutMs: number;
 }
 
+/** Longer than the lab's DNS takes to turn; where it takes a minute, the update goes on without. */
+const HEAD_START_MS = 3_000;
+
 export type MoveResult = Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
 
 /** What a switchover found before it changed anything. */
@@ -213,7 +216,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
     }
     const fencedMs = incident.clock();
     await incident.step("promote", `Promote ${to}'s database`, () => takeover.promote());
-    await incident.step("open", "Open it for writes", () => takeover.open());
+    await incident.step("open", "Open it for writes", () => takeover.open(HEAD_START_MS));
     pause.to = Date.now();
     await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);
     await incident.step("traffic", "The takeover switch is its stack's", async () => {

@@ -37,8 +37,6 @@ export const failback: ObservedMove = {
   kind: "failback",
   report: {
     ...plain,
-    kind: "switchover",
-    incident: "DR-3",
     from: "secondary",
     to: "primary",
     epoch: 3,
