@@ -28,7 +28,6 @@ import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
 import { reachedBy, refuseLostDatabase, refuseStaleEpoch } from "./epoch";
 
-
 /**
  * One site, in whatever role the config gives it. Active and standby differ in five places: what the database streams
  * from, the pods' environment and number, where the buckets are copied to, the takeover switch, and whether the database
@@ -129,7 +128,13 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     // What a copy is restored into, to be looked at or to be worked with; nothing of it costs anything.
     const { groups } = new Database("database", databaseArgs, inRegion);
     const surroundings = await around();
-    return { ...outputs(surroundings), databaseIn: placeOf(groups), vault: vaultArn, buckets: surroundings.ownBuckets, archives: archive.buckets };
+    return {
+      ...outputs(surroundings),
+      databaseIn: placeOf(groups),
+      vault: vaultArn,
+      buckets: surroundings.ownBuckets,
+      archives: archive.buckets,
+    };
   }
 
   const held = context.gate && podsFirst ? context.gate.before("rest").then(around) : around();
@@ -255,7 +260,11 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
 
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
   const takeover = takeoverSwitchOn(role)
-    ? new TakeoverSwitch("takeover", { bucket: ownBuckets.switch, activation, after: [databases, ...workloads.tiers.slice(0, 2)] }, inRegion)
+    ? new TakeoverSwitch(
+        "takeover",
+        { bucket: ownBuckets.switch, activation, after: [databases, ...workloads.tiers.slice(0, 2)] },
+        inRegion,
+      )
     : undefined;
 
   const { vault, vaultArn } = new Backups("backups", { names, keyArn, keepDays, account }, inRegion);

@@ -55,7 +55,8 @@ export function recordOf(report: BackupReport, began: Date, before: IntegrityRec
 
 /** Whether a snapshot is to be restored at this look. */
 export function testDue({ backups }: Topology, before: IntegrityRecord | undefined, now: Date): boolean {
-  return before?.testedAt == null || now.getTime() - Date.parse(before.testedAt) >= backups.testInterval;
+  const testedAt = before?.testedAt ?? null;
+  return testedAt === null || now.getTime() - Date.parse(testedAt) >= backups.testInterval;
 }
 
 /** @returns `undefined` where nobody ever looked @throws where S3 does not answer, or the record is none */

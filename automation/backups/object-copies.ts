@@ -78,10 +78,7 @@ async function copyOf(
     ageMs,
     rpo,
     read: `${common.read}, ${missing.length} not there yet${same === undefined ? "; none that can be read" : "; the newest read at both ends"}`,
-    problems: [
-      ...(same === false ? [`${newest?.key ?? ""} is not what ${live.bucket} has`] : []),
-      ...late(ageMs, rpo, formatDuration),
-    ],
+    problems: [...(same === false ? [`${newest?.key ?? ""} is not what ${live.bucket} has`] : []), ...late(ageMs, rpo, formatDuration)],
   };
 }
 

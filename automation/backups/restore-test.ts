@@ -42,7 +42,13 @@ export async function restoreTest(
   if (!place) throw new Refused(`${site}'s stack names nothing to restore a database into`, `update ${workspace.environment}-${site} once`);
   const restores = new Restores(topology.sites[site]?.region ?? "");
   const target = `${names.site(site).database(1).replace(/-1$/, "")}-verify`;
-  const waiting = { timeoutMs, signal, onState: (state: string) => { onNote(`${target} is ${state}`); } };
+  const waiting = {
+    timeoutMs,
+    signal,
+    onState: (state: string) => {
+      onNote(`${target} is ${state}`);
+    },
+  };
   const started = performance.now();
   try {
     // One that an earlier test left is of an older snapshot.
@@ -53,11 +59,15 @@ export async function restoreTest(
     const restoredMs = Math.round(performance.now() - started);
     // The master's password is part of what was backed up.
     const source = databaseOf(active, await workspace.secrets(active.site));
-    const comparison = await compareWithBackup(source, { ...source, host, port }, {
-      onTable: ({ table, rows }) => {
-        onNote(`${table}: ${rows} rows`);
+    const comparison = await compareWithBackup(
+      source,
+      { ...source, host, port },
+      {
+        onTable: ({ table, rows }) => {
+          onNote(`${table}: ${rows} rows`);
+        },
       },
-    });
+    );
     return { site, id: point.snapshot, at: point.at.toISOString(), restoredMs, comparison };
   } finally {
     await restores.remove(target);

@@ -69,7 +69,8 @@ export async function verifyBackups(env: Environment, request: VerifyRequest, si
       steps.failed("restore");
       const others = all.filter(({ id }) => id !== point.snapshot);
       const { id, at, site: where } = newestSound(others, "database") ?? {};
-      const alternative = id === undefined ? "there is no other copy that looks sound" : `the newest other copy: ${id} at ${where ?? ""}, up to ${at ?? ""}`;
+      const alternative =
+        id === undefined ? "there is no other copy that looks sound" : `the newest other copy: ${id} at ${where ?? ""}, up to ${at ?? ""}`;
       tested = { failed: `${point.snapshot} at ${site}: ${(error as Error).message}`, alternative };
     }
   }

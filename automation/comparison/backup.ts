@@ -43,7 +43,11 @@ const CHUNK = 500;
  * @param source the active site's @param backup nobody writes the service's data to it
  * @throws ComparisonError, also where a page of either cannot be read
  */
-export function compareWithBackup(source: DatabaseAddress, backup: DatabaseAddress, options: BackupOptions = {}): Promise<BackupComparison> {
+export function compareWithBackup(
+  source: DatabaseAddress,
+  backup: DatabaseAddress,
+  options: BackupOptions = {},
+): Promise<BackupComparison> {
   const started = performance.now();
   return withBoth(source, backup, options, async (both) => {
     const transactions = await Transactions.of(both);

@@ -61,9 +61,7 @@ async function stage(client: Client, file: string, tables: readonly string[], st
   steps.start("read", "Read the rows");
   // What a value looked like as text was decided by these.
   await client.query("set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local lc_monetary = 'C'");
-  await client.query(
-    "create temporary table rows_left (place bigint generated always as identity, name text, line json) on commit drop",
-  );
+  await client.query("create temporary table rows_left (place bigint generated always as identity, name text, line json) on commit drop");
   for await (const { table, lines } of missingRows(file, new Set(tables))) {
     await client.query(
       `insert into pg_temp.rows_left (name, line)
@@ -146,7 +144,10 @@ function isServers(error: unknown): error is ServersError {
 function refusedBy(error: ServersError): Stopped {
   const { code, table, constraint } = error;
   if (code === READ_ONLY || code.startsWith("57P")) {
-    return new Stopped("writes are paused or fenced there: none of the rows was put in", "changeover status; when writes are open, the same command");
+    return new Stopped(
+      "writes are paused or fenced there: none of the rows was put in",
+      "changeover status; when writes are open, the same command",
+    );
   }
   const where = [table, constraint].filter((name) => name !== undefined).join(", ");
   return new Stopped(

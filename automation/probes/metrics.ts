@@ -21,7 +21,9 @@ export async function putMetric(region: string, { namespace, metric, dimensions,
     await cloudwatch.send(
       new PutMetricDataCommand({
         Namespace: namespace,
-        MetricData: [{ MetricName: metric, Value: value, Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })) }],
+        MetricData: [
+          { MetricName: metric, Value: value, Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })) },
+        ],
       }),
     );
   } finally {

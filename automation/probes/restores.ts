@@ -125,7 +125,12 @@ export class Restores {
    * one zone: for one that is to stay, that comes later.
    * @param snapshot identifier @param instanceClass as in `db.r6g.large`
    */
-  async beginFrom(snapshot: string, target: string, { subnetGroup, parameterGroup, securityGroupId }: RestoredIn, instanceClass: string): Promise<void> {
+  async beginFrom(
+    snapshot: string,
+    target: string,
+    { subnetGroup, parameterGroup, securityGroupId }: RestoredIn,
+    instanceClass: string,
+  ): Promise<void> {
     const { DBInstanceAlreadyExistsFault, RestoreDBInstanceFromDBSnapshotCommand } = await import("@aws-sdk/client-rds");
     try {
       await (

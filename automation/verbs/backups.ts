@@ -23,10 +23,17 @@ export function backupVerbs(program: Command): void {
     .addOption(restoreTimeout())
     .addHelpText(
       "after",
-      examples("changeover backups verify --latest --all-tiers", "changeover backups verify --restore-test", "changeover backups verify --json | jq .verdicts"),
+      examples(
+        "changeover backups verify --latest --all-tiers",
+        "changeover backups verify --restore-test",
+        "changeover backups verify --json | jq .verdicts",
+      ),
     )
     .action(async (options: VerifyFlags) => {
-      const [{ verifyBackups }, { describeBackups }] = await Promise.all([import("../backups/verify.js"), import("../backups/describe.js")]);
+      const [{ verifyBackups }, { describeBackups }] = await Promise.all([
+        import("../backups/verify.js"),
+        import("../backups/describe.js"),
+      ]);
       const env = await open(options);
       const steps = new StepList(options.json);
       const { restoreTest = false, site, restoreTimeout: restoreTimeoutMs } = options;
@@ -52,7 +59,9 @@ interface WatchFlags extends Common {
 
 function watcher(program: Command): void {
   common(program.command("watch"))
-    .description("look at every copy each backups.verifyInterval, restore one each backups.testInterval; the cold site's alarm rings otherwise")
+    .description(
+      "look at every copy each backups.verifyInterval, restore one each backups.testInterval; the cold site's alarm rings otherwise",
+    )
     .option("--once", "look once: for a schedule of somebody else's, as a CronJob's; exit code 5 where a copy cannot be relied on")
     .addOption(restoreTimeout())
     .addHelpText("after", examples("changeover watch", "changeover watch --once --json"))

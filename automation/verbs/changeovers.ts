@@ -245,11 +245,10 @@ function reinstate(program: Command): void {
     .option("--check <query>", "a query whose one value is true where the data are sound: with the rows in, or none is put in", reason)
     .addHelpText(
       "after",
-      "\nA row whose key is taken stays out, and one that both databases have, differently, stays as it is. Triggers of the tables run." +
-        examples(
-          "changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl",
-          'changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl --table public.payments --check "select count(*) = 0 from payments where amount < 0"',
-        ),
+      `\nA row whose key is taken stays out, and one that both databases have, differently, stays as it is. Triggers of the tables run.\n${examples(
+        "changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl",
+        'changeover reinstate --rows DR-20260102-030405-4242.diverged.jsonl --table public.payments --check "select count(*) = 0 from payments where amount < 0"',
+      )}`,
     )
     .action(async (options: ReinstateFlags) => {
       const asked = confirmation(options);

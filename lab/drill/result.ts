@@ -167,7 +167,10 @@ export function reprotectionOf({ site, protectedMs, diverged }: ReprotectReport)
 }
 
 /** The runbook's budget for each segment of a recovery: its schedule's phase, which segments of one phase share. */
-export function segmentBudgets(topology: Topology, disaster: DisasterName): { phase: string; budgetMs: number; segments: (keyof Segments)[] }[] {
+export function segmentBudgets(
+  topology: Topology,
+  disaster: DisasterName,
+): { phase: string; budgetMs: number; segments: (keyof Segments)[] }[] {
   const { phases } = phasesOf(topology, disaster);
   const span = ({ from, to }: { from: number; to: number }): number => to - from;
   return [
@@ -179,7 +182,10 @@ export function segmentBudgets(topology: Topology, disaster: DisasterName): { ph
 
 /** What each phase of the runbook took, beside its budget. */
 export function phaseTimes(topology: Topology, disaster: DisasterName, segmentsMs: Segments) {
-  return segmentBudgets(topology, disaster).map((phase) => ({ ...phase, tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0) }));
+  return segmentBudgets(topology, disaster).map((phase) => ({
+    ...phase,
+    tookMs: phase.segments.reduce((sum, name) => sum + segmentsMs[name], 0),
+  }));
 }
 
 /** Each tier's worst time over the moves. */
@@ -211,10 +217,7 @@ export function objectivesOf(
     ...changeovers.flatMap(({ disaster, rtoMs, rpo: { oldestLostAgeMs } }) =>
       disaster === undefined
         ? []
-        : [
-            within(`${disaster} RTO`, disasters[disaster].rto, rtoMs),
-            within(`${disaster} RPO`, disasters[disaster].rpo, oldestLostAgeMs),
-          ],
+        : [within(`${disaster} RTO`, disasters[disaster].rto, rtoMs), within(`${disaster} RPO`, disasters[disaster].rpo, oldestLostAgeMs)],
     ),
     ...(planned.length === 0
       ? []

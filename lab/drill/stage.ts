@@ -126,7 +126,12 @@ export class Stage {
       new Date(at).toISOString(),
     ]);
     await this.settle();
-    this.note({ kind: "failover", disaster: "regional-outage", report, outage: { at, detectedAt, callsToLostRegion: await callsTo(region) } });
+    this.note({
+      kind: "failover",
+      disaster: "regional-outage",
+      report,
+      outage: { at, detectedAt, callsToLostRegion: await callsTo(region) },
+    });
   }
 
   /** Damages the active site's data, restores its database to the moment before, and puts what was written since in again. */

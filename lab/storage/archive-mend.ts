@@ -93,7 +93,7 @@ export function archiveMend(archives: Archives, s3: S3Client): Mend {
     const { bucket = "" } = request.parameters;
     const withRetrieval = (request.headers["x-amz-optional-object-attributes"] ?? "").includes("RestoreStatus");
     const text = response.body.toString("utf8");
-    const encoded = text.includes('<EncodingType>url</EncodingType>');
+    const encoded = text.includes("<EncodingType>url</EncodingType>");
     const parts = text.split(/(<(?:Contents|Version)>.*?<\/(?:Contents|Version)>)/s);
     const mended = parts.map(async (part) => {
       const { Contents, Version } = /^<(Contents|Version)>/.test(part) ? (parseXML(part) as Record<string, Entry | undefined>) : {};

@@ -399,7 +399,10 @@ describe("two databases compared", () => {
           `create table public.items (id int primary key, code text not null references public.orders);
            alter table public.large add column doubled numeric generated always as (amount * 2) stored, add column note text default 'new'`,
         );
-        await pair.sql("left", "create table items (id int primary key, code text not null); insert into items values (1, 'lost-1'), (2, 'lost-2')");
+        await pair.sql(
+          "left",
+          "create table items (id int primary key, code text not null); insert into items values (1, 'lost-1'), (2, 'lost-2')",
+        );
         await writeDiverged(pair.address("left"), pair.address("right"), file());
         const tables = await missing();
         expect(tables.indexOf("public.items")).toBeLessThan(tables.indexOf("public.orders"));

@@ -56,7 +56,12 @@ describe("a restore of the active site's database", () => {
     ["no moment", ["--site", "primary"], 2, /--to is missing.*--before-corruption/],
     ["to look for a moment without a check", ["--site", "primary", "--before-corruption"], 2, /--check is missing/],
     ["a moment that is none", ["--site", "primary", "--to", "yesterday"], 2, /--to.*2026-01-02T03:04:05Z/],
-    ["a moment before the window", ["--site", "primary", "--to", "2020-01-02T03:04:05Z"], 2, /--to is .*a moment from 20.*Z on.*up to 20.*Z/],
+    [
+      "a moment before the window",
+      ["--site", "primary", "--to", "2020-01-02T03:04:05Z"],
+      2,
+      /--to is .*a moment from 20.*Z on.*up to 20.*Z/,
+    ],
     ["a moment to come", ["--site", "primary", "--to", "2120-01-02T03:04:05Z"], 2, /--to is .*a moment from 20.*Z on.*up to 20.*Z/],
   ])("refuses %s, and says what would do", async (_, args, code, message) => {
     const ended = await circle.fails(["restore", ...args], code);

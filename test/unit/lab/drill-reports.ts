@@ -28,7 +28,12 @@ const report: MoveReport = {
   journal: "/nowhere/DR-1.jsonl",
 };
 
-export const failover: ObservedMove = { kind: "failover", disaster: "regional-outage", report, outage: { at: T, detectedAt: T + 3_100, callsToLostRegion: 0 } };
+export const failover: ObservedMove = {
+  kind: "failover",
+  disaster: "regional-outage",
+  report,
+  outage: { at: T, detectedAt: T + 3_100, callsToLostRegion: 0 },
+};
 
 const { fenced: _, ...plain } = report;
 
