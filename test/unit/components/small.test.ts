@@ -104,7 +104,7 @@ test("an operator changes databases, switches and copies of this service, and no
   const actions = changing.flatMap((s) => s.Action);
   expect(actions).toContain("rds:PromoteReadReplica");
   expect(actions.filter((a) => /^route53:|:\*$|Bypass|DeleteObjectVersion|VaultLock|DeleteRecoveryPoint/.test(a))).toEqual([]);
-  expect(changing.filter((s) => s.Resource.includes("*")).map(({ Sid, Condition }) => ({ Sid, Condition }))).toEqual([
+  expect(changing.filter((s) => [s.Resource].flat().includes("*")).map(({ Sid, Condition }) => ({ Sid, Condition }))).toEqual([
     { Sid: "Looks", Condition: { StringEquals: { "cloudwatch:namespace": "Changeover" } } },
   ]);
   // What the role's pattern reaches is what the naming gives.
