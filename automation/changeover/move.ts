@@ -166,11 +166,16 @@ export class Takeover {
     }
   }
 
-  /** The `data` stack follows; tiers 2 and 3 come up beside it. The target's state hears of the promotion. */
-  async data(): Promise<void> {
+  /**
+   * The `data` stack follows; tiers 2 and 3 come up beside it. The target's state hears of the promotion.
+   * @param elsewhere whether the database is another one than the target had: the `data` stack learns from the target's where it is
+   */
+  async data(elsewhere = false): Promise<void> {
     const { to, epoch } = this.decision;
     await this.env.workspace.configure("data", { activeSite: to, epoch: String(epoch) });
     const settled = this.armedUpdate.done.then(() => refreshStack(this.env, this.incident, to, DATABASE));
+    settled.catch(() => undefined);
+    if (elsewhere) await settled;
     await Promise.all([settled, updateStack(this.env, this.incident, "data", { signal: this.stopping.signal })]);
     this.progress.finish();
   }

@@ -214,7 +214,7 @@ async function exchange(
       return { rows: found.rows, file, note: found.rows === 0 ? "nothing" : `${found.rows} rows, in ${file}` };
     });
     await incident.step("data", "Other tiers; point the data stack at the new database; fence the damaged one", async () => {
-      await moved.data();
+      await moved.data(true);
       const mark = { ...subjectOf(env), site, epoch, by: markedBy(incident), reason: `restored to ${point}` };
       await asAdmin(databaseOf(old, secrets), (client) => fenceWrites(client, mark));
       await workspace.configure(site, { adopt: undefined });
