@@ -1,3 +1,4 @@
+import type { Client } from "pg";
 import type { DatabaseAddress } from "../probes/database";
 import { asAdmin } from "./sites";
 
@@ -16,18 +17,23 @@ const SEQUENCES = `
 
 const QUERY_MS = 30_000;
 
+async function sequencesOf(client: Client): Promise<Sequence[]> {
+  // Or the same sequence has one name at one server and another at the other.
+  await client.query("set quote_all_identifiers = off");
+  return (await client.query<Sequence>(SEQUENCES)).rows;
+}
+
 /**
  * Moves the sequences of a restored database to where those of the damaged one are: a number that was given out once, and may
  * be known outside, is not given to another row.
  * @param left nobody writes to it any more @returns how many were moved
  */
 export async function advanceSequences(left: DatabaseAddress, right: DatabaseAddress): Promise<number> {
-  const before = await asAdmin(left, async (client) => (await client.query<Sequence>(SEQUENCES)).rows, QUERY_MS);
+  const before = await asAdmin(left, sequencesOf, QUERY_MS);
   return asAdmin(
     right,
     async (client) => {
-      const { rows } = await client.query<Sequence>(SEQUENCES);
-      const now = new Map(rows.map(({ name, last }) => [name, last]));
+      const now = new Map((await sequencesOf(client)).map(({ name, last }) => [name, last]));
       const behind = before.filter(({ name, last, descending }) => isBehind(now.get(name), last, descending));
       // One that is younger than the restored data is not there.
       for (const { name, last } of behind) {

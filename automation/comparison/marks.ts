@@ -17,7 +17,8 @@ export interface RowMark {
 const BATCH = 2_000;
 
 /**
- * The marks of a table's rows, some at a time, ordered by key, through a cursor of the session's transaction.
+ * The marks of a table's rows, some at a time, ordered by key, through a cursor of the session's transaction. Of rows that are the
+ * same, in a table without key, those that were written first come first.
  * @param only buckets; `undefined` for all
  */
 export async function* rowMarks(
@@ -35,11 +36,11 @@ export async function* rowMarks(
     what,
     `declare row_marks no scroll cursor for
        select md5(key)::uuid as key, md5(row)::uuid as row, ctid::text as ctid, octet_length(row) as size
-         from (select ${key} as key, ${row} as row, t.ctid as ctid
+         from (select ${key} as key, ${row} as row, t.ctid as ctid, age(t.xmin) as age
                  from only ${table.name} as t
                 ${only ? `where ${bucket} = any('{${only.join()}}'::int[])` : ""}
                offset 0) as texts
-        order by 1`,
+        order by 1, age desc`,
   );
   for (let fetched = BATCH; fetched === BATCH;) {
     const rows = await session.rows<RowMark & Record<string, unknown>>(what, `fetch ${BATCH} from row_marks`);
