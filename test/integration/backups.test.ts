@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { IntegrityRecord } from "../../automation/backups/integrity";
 import type { BackupReport } from "../../automation/backups/verify";
 import { Objects } from "../../automation/objects";
-import type { Status } from "../../automation/status";
 import { namesFor } from "../../topology/names";
 import { changeover, type Ended } from "./command";
 import { Circle } from "./circle";
@@ -69,7 +68,7 @@ describe("the copies of the data", () => {
     const record = JSON.parse(stdout) as IntegrityRecord;
     expect([code, record.problems]).toEqual([0, []]);
     expect(record.testedAt).toBe(record.at);
-    const { integrity } = (await circle.status()) as Status;
+    const { integrity } = await circle.status();
     expect(integrity).toEqual({ ...record, late: false });
   });
 
