@@ -54,7 +54,7 @@ export async function restoreTest(
     // One that an earlier test left is of an older snapshot.
     await restores.remove(target);
     await restores.gone(target, waiting);
-    await restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass);
+    await restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass, false);
     const { address: host, port } = await restores.done(target, waiting);
     const restoredMs = Math.round(performance.now() - started);
     // The master's password is part of what was backed up.

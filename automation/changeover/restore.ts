@@ -1,4 +1,5 @@
 import { fenceWrites, pauseWrites } from "../../guard/writes";
+import { DAY } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { readAll } from "../comparison/read-all";
@@ -149,7 +150,7 @@ async function exchange(
         async () => {
           const waiting = waitingFor("recover");
           place = await restores.done(identifier, waiting);
-          await restores.keep(damaged.identifier, identifier, waiting);
+          await restores.keep(topology.database.backupRetention / DAY, identifier, waiting);
           return { database: place };
         },
         request.restoreTimeoutMs,
