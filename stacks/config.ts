@@ -43,6 +43,8 @@ export interface RunningConfig {
    * `changeover:adopt`. Left out again for the update after it. @default false
    */
   adopt: boolean;
+  /** Snapshot that the database `generation` is made from, while there is none: `changeover:snapshot`. @default none */
+  snapshot?: string;
   /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
   capacity: Capacity;
   /**
@@ -93,7 +95,7 @@ function contradictions(
   site: SiteName,
   role: Role,
   { generation, retained, discard }: DatabasesConfig,
-  { adopt }: RunningConfig,
+  { adopt, snapshot }: RunningConfig,
 ): Problem[] {
   const problems: Problem[] = [];
   const wrong = (key: string, value: unknown, message: string): void => {
@@ -114,6 +116,9 @@ function contradictions(
   }
   if (adopt && (role !== "active" || !bornAsCopy(topology, site, generation))) {
     wrong("adopt", adopt, "left out: only an active site takes a restored database over, and the first one at home was none");
+  }
+  if (snapshot !== undefined && (role !== "active" || adopt || !bornAsCopy(topology, site, generation))) {
+    wrong("snapshot", snapshot, "left out: only an active site's database is made from one, where changeover:adopt takes none over");
   }
   if (discard && !retained.some((left) => left < generation)) {
     wrong("discard", discard, `left out: changeover:retained has nothing before generation ${generation} to discard`);
@@ -163,10 +168,12 @@ class Reader {
       this.wrong("protectedBy", protectedBy, "a site other than the active one");
     }
     const databaseCa = this.optional("databaseCa");
+    const snapshot = this.optional("snapshot");
     const confirmedUntil = this.time("confirmedUntil");
     return {
       sourceGeneration: this.count("sourceGeneration", 1),
       adopt: this.choice("adopt", ["true", "false"], "false") === "true",
+      ...(snapshot !== undefined && { snapshot }),
       capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),

@@ -124,6 +124,24 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     ? new Archive("archive", { names, buckets, keyArn, storageClass: archiveClass, afterDays: archiveAfterDays, lockDays }, inRegion)
     : undefined;
   const looks = cold ? [integrity(all.audit, (2 * topology.backups.verifyInterval) / MINUTE)] : [];
+  const target = (other: SiteName): CopyTarget => ({ names: all.site(other), timeControlled: timeControlled(topology, other) });
+  const storage = (): Storage =>
+    new Storage(
+      "storage",
+      {
+        names,
+        buckets,
+        otherSites: otherWarmSites.map((other) => all.site(other)),
+        ...(role === "active" && running?.protectedBy !== undefined && { copyTo: target(running.protectedBy) }),
+        archives: others
+          .filter((other) => !otherWarmSites.includes(other))
+          .map((other) => ({ ...target(other), ...(archiveAfterDays === 0 && { storageClass: archiveClass }) })),
+        lockDays,
+        keyArn,
+        account,
+      },
+      inRegion,
+    );
   const generation = (count: number, password?: pulumi.Output<string>): Generation => ({
     generation: count,
     ...(!bornAsCopy(topology, name, count) &&
@@ -136,6 +154,8 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   if (!running) {
     const { vaultArn } = backups();
     new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: [...late, ...looks] }, inRegion);
+    // Empty while nobody works here; to take buckets away again that objects were locked in, nobody can.
+    storage();
     // What a copy is restored into, to be looked at or to be worked with; it costs nothing.
     const { groups, retained: left } = new Database("database", { ...databaseArgs, retained: retained() }, inRegion);
     const surroundings = await around();
@@ -171,6 +191,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
           ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(running.sourceGeneration) }),
           promotedElsewhere: context.gate !== undefined,
           adopted: running.adopt,
+          ...(running.snapshot !== undefined && { snapshot: running.snapshot }),
         },
       }),
       retained: retained(running.databasePassword),
@@ -243,23 +264,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const { balancer, ownBuckets } = surroundings;
 
   new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
-  const target = (other: SiteName): CopyTarget => ({ names: all.site(other), timeControlled: timeControlled(topology, other) });
-  const storage = new Storage(
-    "storage",
-    {
-      names,
-      buckets,
-      otherSites: otherWarmSites.map((other) => all.site(other)),
-      ...(active && running.protectedBy !== undefined && { copyTo: target(running.protectedBy) }),
-      archives: others
-        .filter((other) => !otherWarmSites.includes(other))
-        .map((other) => ({ ...target(other), ...(archiveAfterDays === 0 && { storageClass: archiveClass }) })),
-      lockDays,
-      keyArn,
-      account,
-    },
-    inRegion,
-  );
+  const { buckets: ownObjects } = storage();
 
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
   const takeover = takeoverSwitchOn(role)
@@ -333,7 +338,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     vault: vaultArn,
     namespace: workloads.namespace,
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
-    buckets: { ...ownBuckets, ...storage.buckets },
+    buckets: { ...ownBuckets, ...ownObjects },
     ...(archive && { archives: archive.buckets }),
   };
 }
