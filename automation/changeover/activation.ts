@@ -20,6 +20,7 @@ import { settleOwn, updateStack } from "./locks";
 import { Takeover, decisionOf, type Decision as MoveDecision } from "./move";
 import type { MoveReport } from "./report";
 import { withGeneration } from "./retire";
+import { leapSequences } from "./sequences";
 import { databaseOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
 import { turnOff, turnOn } from "./takeover-switch";
@@ -157,7 +158,9 @@ export async function activation(
         const rows = await readAll(databaseOf(fresh, secrets), (table) => {
           incident.list.note("check", table);
         });
-        return { rows, note: `${rows} rows` };
+        // What was written since, and is lost here, had numbers that somebody may know; they are not given to other rows.
+        const sequences = await leapSequences(databaseOf(fresh, secrets));
+        return { rows, sequences, note: `${rows} rows` };
       });
     }
     const fencedMs = incident.clock();
