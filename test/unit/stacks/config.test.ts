@@ -76,7 +76,7 @@ test("a cold site that was activated runs like any other, with a restored databa
   const active = await site("cold", { activeSite: "cold", epoch: "2", adopt: "true" });
   expect(active).toMatchObject({ role: "active", databases: { generation: 1 }, running: { adopt: true } });
   expect((await site("cold", { epoch: "3", retained: "1" })).role).toBe("fenced");
-  expect(await refused("cold", { activeSite: "cold", epoch: "2", ...NO_SECRETS })).toMatch(/changeover:kubeconfig is missing/);
+  expect(await problems("cold", { activeSite: "cold", epoch: "2", ...NO_SECRETS })).toMatch(/changeover:kubeconfig is missing/);
 });
 
 test("secrets are secret as soon as they are read", async () => {
