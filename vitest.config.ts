@@ -6,7 +6,13 @@ const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 /** Tests of a lab that is broken on purpose, again and again: a project of its own, as they take longer than all others. */
 const crash = ["test/integration/crash.test.ts", "test/integration/faults.test.ts"];
 /** They share one lab, so they run one file after another, in one process. */
-const inOrder = { pool: "forks" as const, poolOptions: { forks: { singleFork: true } }, env, hookTimeout: 900_000 };
+const inOrder = {
+  pool: "forks" as const,
+  poolOptions: { forks: { singleFork: true } },
+  setupFiles: ["test/integration/own-environment.ts"],
+  env,
+  hookTimeout: 900_000,
+};
 
 /** Unit tests need nothing but the node packages; the others need the lab. */
 export default defineConfig({
