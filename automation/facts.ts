@@ -45,6 +45,13 @@ export async function siteFacts({ topology, workspace }: Environment): Promise<S
   );
 }
 
+/** Those of one site. */
+export function factsOf(facts: readonly SiteFacts[], name: SiteName): SiteFacts {
+  const found = facts.find(({ site }) => site === name);
+  if (!found) throw new Error(`no facts of ${name}`);
+  return found;
+}
+
 /** The newest activation that any site knows: the higher epoch wins. */
 export function latestActivation(topology: Topology, facts: SiteFacts[]): Activation {
   let latest: Activation = { activeSite: topology.home, epoch: 0 };

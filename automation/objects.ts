@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
+import { callsIn } from "./probes/calls";
 
 /** One attempt and one more: what waits longer than that is treated as gone. */
 const ATTEMPTS = 2;
@@ -104,12 +105,7 @@ export class Objects {
 
   private connect(): Promise<S3Client> {
     this.client ??= import("@aws-sdk/client-s3").then(
-      ({ S3Client: Client }) =>
-        new Client({
-          region: this.region,
-          maxAttempts: ATTEMPTS,
-          requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: this.timeoutMs, throwOnRequestTimeout: true },
-        }),
+      ({ S3Client: Client }) => new Client(callsIn(this.region, ATTEMPTS, TIMEOUT_MS, this.timeoutMs)),
     );
     return this.client;
   }

@@ -10,6 +10,7 @@ import { StepList } from "../automation/steps";
 import { Workspace } from "../automation/workspace";
 import { startTimeOf } from "../setup/process.mjs";
 import { loadTopology } from "../stacks/topology-file";
+import { sitesThatAre } from "../topology/roles";
 import type { Topology } from "../topology/schema";
 import { DEFAULT_PACE } from "./backup";
 import { CertificateAuthority } from "./certificates";
@@ -136,7 +137,7 @@ function tail(file: string): string {
 async function deploy(topology: Topology, certificates: CertificateAuthority, secrets: Secrets, steps: StepList): Promise<void> {
   const workspace = await Workspace.open(ROOT, "lab");
   const sites = Object.keys(topology.sites);
-  const cold = sites.filter((site) => topology.sites[site]?.standby === "cold");
+  const cold = sitesThatAre("cold", topology);
   const standbys = sites.filter((site) => site !== topology.home && !cold.includes(site));
   const kubeconfigs = await askLab<Record<string, string>>("GET", "/kubeconfigs");
   const activation = { activeSite: topology.home, epoch: "1" };

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Capacity } from "../components/workload-plan";
 import { BadInput } from "../topology/errors";
-import { bornAsReplica, roleOf, type Activation, type Role } from "../topology/roles";
+import { bornAsReplica, roleOf, sitesThatAre, type Activation, type Role } from "../topology/roles";
 import type { Problem, SiteName, Topology } from "../topology/schema";
 
 /** Whether the services take writes; `paused` in the last moments before a planned move. */
@@ -130,7 +130,7 @@ class Reader {
   private readonly warmSites: SiteName[];
 
   constructor(private readonly topology: Topology) {
-    this.warmSites = Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "warm");
+    this.warmSites = sitesThatAre("warm", topology);
   }
 
   activation(): Activation {

@@ -6,6 +6,7 @@ import { Audit } from "../components/audit";
 import { Traffic } from "../components/traffic";
 import { planChain } from "../components/traffic-plan";
 import type { SiteNames } from "../topology/names";
+import { sitesThatAre } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { otherStack, regionProvider, type Context } from "./context";
 
@@ -43,9 +44,7 @@ export function edge(context: Context): Record<string, unknown> {
     { prefix: names.audit, alarms: Object.entries(traffic.siteChecks).map(([site, check]) => siteHealth(site, check)) },
     inRegion,
   );
-  const sitesOf = (standby: "warm" | "cold"): SiteName[] =>
-    Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === standby);
-  const [warm, cold] = [sitesOf("warm"), sitesOf("cold")];
+  const [warm, cold] = [sitesThatAre("warm", topology), sitesThatAre("cold", topology)];
   const bucketsAt = (sites: SiteName[], arn: (site: SiteNames, bucket: string) => string): string[] =>
     sites.flatMap((site) => topology.storage.buckets.map((bucket) => arn(names.site(site), bucket)));
   const access = new Access(

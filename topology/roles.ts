@@ -37,6 +37,11 @@ export function roleOf(topology: Topology, site: SiteName, own: Standing, latest
   return own.retained?.includes(own.generation ?? 1) === true ? "fenced" : "standby";
 }
 
+/** Sites that are warm, or cold, while another one is active. */
+export function sitesThatAre(standby: "warm" | "cold", { sites }: Topology): SiteName[] {
+  return Object.keys(sites).filter((site) => sites[site]?.standby === standby);
+}
+
 /** Sites that stand after this one in the DNS chain: their takeover switches make it count as unhealthy. */
 export function laterSites(topology: Topology, site: SiteName): SiteName[] {
   return topology.chain.slice(topology.chain.indexOf(site) + 1);

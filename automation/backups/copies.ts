@@ -62,6 +62,15 @@ export function newestSound(copies: readonly Copy[], data: string): Copy | undef
     .reduce<Copy | undefined>((newest, copy) => (newest && (newest.at ?? "") >= (copy.at ?? "") ? newest : copy), undefined);
 }
 
+/** Every problem of every copy, with what works instead. Pure. @param works how that is said */
+export function faults(copies: readonly Copy[], works: (copy: Copy) => string): string[] {
+  return copies.flatMap(({ data, site, id, problems }) => {
+    const other = newestSound(copies, data);
+    const instead = other ? works(other) : "no other copy works";
+    return problems.map((problem) => `${data} at ${site}, ${id}: ${problem}; ${instead}`);
+  });
+}
+
 /** Problem of a copy that is older than its objective allows; none where it is not. */
 export function late(ageMs: number | null, rpo: Copy["rpo"], show: (ms: number) => string): string[] {
   if (ageMs === null || rpo === null || ageMs <= rpo.ms) return [];

@@ -1,6 +1,7 @@
 import { formatDuration } from "../../topology/duration";
+import { sitesThatAre } from "../../topology/roles";
 import type { DisasterName, SiteName } from "../../topology/schema";
-import { databaseState, followsLeftDatabase, latestActivation, type Environment, type SiteFacts } from "../facts";
+import { databaseState, factsOf, followsLeftDatabase, latestActivation, type Environment, type SiteFacts } from "../facts";
 import { keyState } from "../probes/keys";
 import { RecoveryPoints, type RecoveryPoint } from "../probes/recovery-points";
 import { Restores } from "../probes/restores";
@@ -19,17 +20,17 @@ const DATA = "database";
 export async function databaseCopies(env: Environment, facts: SiteFacts[]): Promise<DatabaseCopies> {
   const { topology } = env;
   const current = latestActivation(topology, facts);
-  const active = facts.find(({ site }) => site === current.activeSite);
-  if (!active?.database) throw new Error(`${current.activeSite} has no database`);
+  const active = factsOf(facts, current.activeSite);
+  if (!active.database) throw new Error(`${active.site} has no database`);
   const { identifier } = active.database;
-  const others = Object.keys(topology.sites).filter((site) => site !== active.site);
   const resourceArn = env.names.site(active.site).databaseArn(active.activation?.generation ?? 1);
-  const standbys = facts.filter(({ site, database }) => others.includes(site) && topology.sites[site]?.standby === "warm" && database);
-  const vaults = [active.site, ...others.filter((site) => topology.sites[site]?.standby === "cold")];
+  const warm = sitesThatAre("warm", topology);
+  const standbys = facts.filter(({ site, database }) => site !== active.site && warm.includes(site) && database);
+  const vaults = [active.site, ...sitesThatAre("cold", topology)];
   const newest = new Map<SiteName, RecoveryPoint>();
   const found = await Promise.all([
     live(env, active),
-    ...standbys.map((standby) => replica(env, facts, standby)),
+    ...standbys.map((standby) => replica(env, standby, followsLeftDatabase(facts, standby, current))),
     log(env, active.site, identifier),
     ...vaults.map(async (site) => {
       const { copy, point } = await vaulted(env, active.site, site, resourceArn);
@@ -64,12 +65,11 @@ async function live(env: Environment, active: SiteFacts): Promise<Copy> {
   };
 }
 
-async function replica(env: Environment, facts: SiteFacts[], standby: SiteFacts): Promise<Copy> {
+async function replica(env: Environment, standby: SiteFacts, followsLeft: boolean): Promise<Copy> {
   const state = await databaseState(standby, await env.workspace.secrets(standby.site));
   const follows = state.kind === "replica";
   const rpo = objective(env, "regional-outage");
   const ageMs = follows ? Math.round(state.lagMs) : null;
-  const leads = latestActivation(env.topology, facts);
   return {
     ...base(env, standby.site),
     storage: "instance",
@@ -81,7 +81,7 @@ async function replica(env: Environment, facts: SiteFacts[], standby: SiteFacts)
     read: "its lag",
     problems: [
       ...(follows ? [] : [state.kind === "unreachable" ? `does not answer: ${state.reason}` : "is no replica"]),
-      ...(followsLeftDatabase(facts, standby, leads) ? ["follows the database that was left by a restore"] : []),
+      ...(followsLeft ? ["follows the database that was left by a restore"] : []),
       ...late(ageMs, rpo, formatDuration),
     ],
   };

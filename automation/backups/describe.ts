@@ -1,17 +1,14 @@
 import { formatDuration } from "../../topology/duration";
 import { paint, table } from "../output";
-import { newestSound, STORAGES, type Verdict } from "./copies";
+import { faults, STORAGES, type Verdict } from "./copies";
 import type { RestoreTest } from "./restore-test";
 import type { BackupReport } from "./verify";
 
 /** The report as a person reads it. */
 export function describeBackups({ environment, copies, verdicts, tested, sound }: BackupReport): string {
-  const problems = copies.flatMap((copy) => {
-    if (copy.problems.length === 0) return [];
-    const other = newestSound(copies, copy.data);
-    const instead = other ? `the newest that works: ${other.id} at ${other.site}, up to ${other.at ?? ""}` : "no other copy works";
-    return copy.problems.map((problem) => paint.red(`${copy.data} at ${copy.site}, ${copy.id}: ${problem}; ${instead}`));
-  });
+  const problems = faults(copies, ({ id, site, at }) => `the newest that works: ${id} at ${site}, up to ${at ?? ""}`).map((fault) =>
+    paint.red(fault),
+  );
   return [
     table(
       ["DATA", "SITE", "KEPT IN", "UP TO", "AGE", "MAY BE", "READ"],

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { INTEGRITY_METRIC } from "../../topology/names";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { Environment } from "../facts";
 import { Objects } from "../objects";
 import { putMetric } from "../probes/metrics";
-import { newestSound } from "./copies";
+import { faults } from "./copies";
 import type { BackupReport } from "./verify";
 
 /** What the last look at the copies found; the newest one is kept where the copies are that survive both warm regions. */
@@ -28,8 +29,8 @@ export interface Integrity extends IntegrityRecord {
 const KEY = "integrity/latest.json";
 
 /** Where looks are recorded, and their alarm rings: the first cold site; where there is none, the last of the chain. */
-export function watchedFrom({ sites, chain }: Topology): SiteName {
-  return Object.keys(sites).find((site) => sites[site]?.standby === "cold") ?? chain.at(-1) ?? "";
+export function watchedFrom(topology: Topology): SiteName {
+  return sitesThatAre("cold", topology)[0] ?? topology.chain.at(-1) ?? "";
 }
 
 /** A report in short. @param before the record of the look before @param tested whether a snapshot was to be restored */
@@ -40,11 +41,7 @@ export function recordOf(report: BackupReport, began: Date, before: IntegrityRec
     at: began.toISOString(),
     sound,
     problems: [
-      ...copies.flatMap(({ data, site, id, problems }) => {
-        const instead = newestSound(copies, data);
-        const works = instead ? `${instead.id} at ${instead.site} works` : "no other copy works";
-        return problems.map((problem) => `${data} at ${site}, ${id}: ${problem}; ${works}`);
-      }),
+      ...faults(copies, ({ id, site }) => `${id} at ${site} works`),
       ...verdicts.flatMap(({ data, met }) => (met ? [] : [`3-2-1 of ${data} is missed`])),
       ...(tested && "failed" in tested ? [`restore test: ${tested.failed}; ${tested.alternative}`] : []),
       ...(tested && "comparison" in tested && failed ? [`restore test: ${tested.id} at ${tested.site} is not what the database was`] : []),

@@ -1,4 +1,5 @@
 import { formatDuration } from "../../topology/duration";
+import { sitesThatAre } from "../../topology/roles";
 import type { DisasterName, SiteName } from "../../topology/schema";
 import { latestActivation, type Environment, type SiteFacts } from "../facts";
 import { Objects } from "../objects";
@@ -13,13 +14,12 @@ export async function objectCopies(env: Environment, facts: SiteFacts[]): Promis
   const { topology, workspace } = env;
   const { activeSite } = latestActivation(topology, facts);
   const { protectedBy } = await workspace.settings(activeSite);
-  const cold = Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "cold");
   const found = await Promise.all(
     topology.storage.buckets.map(async (short) => {
       const live = await inventoryOf(env, activeSite, short, "bucket");
       const targets: [SiteName, Storage, DisasterName][] = [
         ...(protectedBy === undefined ? [] : [[protectedBy, "bucket", "regional-outage"] as [SiteName, Storage, DisasterName]]),
-        ...cold.map((site): [SiteName, Storage, DisasterName] => [site, "archive", "multi-region-outage"]),
+        ...sitesThatAre("cold", topology).map((site): [SiteName, Storage, DisasterName] => [site, "archive", "multi-region-outage"]),
       ];
       return [
         { ...about(env, activeSite, short, "bucket", live), live: true, at: new Date().toISOString(), ageMs: 0 },

@@ -51,27 +51,24 @@ export async function restoreTest(
   };
   const started = performance.now();
   try {
-    // One that an earlier test left is of an older snapshot.
-    await restores.remove(target);
-    await restores.gone(target, waiting);
-    await restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass);
-    const { address: host, port } = await restores.done(target, waiting);
-    const restoredMs = Math.round(performance.now() - started);
-    // The master's password is part of what was backed up.
-    const source = databaseOf(active, await workspace.secrets(active.site));
-    const comparison = await compareWithBackup(
-      source,
-      { ...source, host, port },
-      {
-        onTable: ({ table, rows }) => {
-          onNote(`${table}: ${rows} rows`);
-        },
+    return await restores.throwAway(
+      target,
+      waiting,
+      () => restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass),
+      async ({ address: host, port }) => {
+        const restoredMs = Math.round(performance.now() - started);
+        // The master's password is part of what was backed up.
+        const source = databaseOf(active, await workspace.secrets(active.site));
+        const copy = { ...source, host, port };
+        const comparison = await compareWithBackup(source, copy, {
+          onTable: ({ table, rows }) => {
+            onNote(`${table}: ${rows} rows`);
+          },
+        });
+        return { site, id: point.snapshot, at: point.at.toISOString(), restoredMs, comparison };
       },
     );
-    return { site, id: point.snapshot, at: point.at.toISOString(), restoredMs, comparison };
   } finally {
-    await restores.remove(target);
-    await restores.gone(target, { ...waiting, signal: new AbortController().signal });
     restores.close();
   }
 }

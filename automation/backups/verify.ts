@@ -1,7 +1,8 @@
 import { BadInput } from "../../topology/errors";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { Refused } from "../errors";
-import { latestActivation, siteFacts, type Environment } from "../facts";
+import { factsOf, latestActivation, siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
 import { newestSound, verdicts, type Copy, type Verdict } from "./copies";
 import { databaseCopies } from "./database-copies";
@@ -35,7 +36,7 @@ export interface BackupReport {
  */
 export async function verifyBackups(env: Environment, request: VerifyRequest, signal: AbortSignal, steps: StepList): Promise<BackupReport> {
   const { topology } = env;
-  const cold = Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "cold");
+  const cold = sitesThatAre("cold", topology);
   if (request.site !== undefined && !topology.sites[request.site]) {
     throw new BadInput([
       { path: "--site", value: request.site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` },
@@ -46,8 +47,7 @@ export async function verifyBackups(env: Environment, request: VerifyRequest, si
   const [{ copies, newest }, objects] = await Promise.all([databaseCopies(env, facts), objectCopies(env, facts)]);
   const all = [...copies, ...objects];
   steps.done("read", `${all.length} copies`);
-  const active = facts.find(({ site }) => site === latestActivation(topology, facts).activeSite);
-  if (!active) throw new Error("no facts of the active site");
+  const active = factsOf(facts, latestActivation(topology, facts).activeSite);
   let tested: BackupReport["tested"] = null;
   if (request.restoreTest) {
     const site = request.site ?? cold.find((one) => newest.has(one)) ?? active.site;

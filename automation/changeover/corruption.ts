@@ -1,4 +1,3 @@
-import type { SiteName } from "../../topology/schema";
 import { openSession, type Session } from "../comparison/session";
 import { BadInput } from "../../topology/errors";
 import type { DatabaseAddress } from "../probes/database";
@@ -8,7 +7,6 @@ import { breakingSecond, NeverHeld, type Suspect } from "./bisect";
 
 /** What is looked for, and where. */
 export interface Search {
-  site: SiteName;
   /** The damaged database. */
   damaged: { identifier: string; address: DatabaseAddress };
   check: string;
@@ -86,17 +84,12 @@ async function heldAt(restores: Restores, { damaged, check, restoreTimeoutMs, si
       onNote(`a copy as of ${at.toISOString()} is ${state}`);
     },
   };
-  try {
-    // One that a search left which was killed is of another moment.
-    await restores.remove(copy);
-    await restores.gone(copy, waiting);
-    await restores.begin(damaged.identifier, copy, at);
-    const { address: host, port } = await restores.done(copy, waiting);
-    return await holds({ ...damaged.address, host, port }, check);
-  } finally {
-    await restores.remove(copy);
-    await restores.gone(copy, { ...waiting, signal: new AbortController().signal });
-  }
+  return restores.throwAway(
+    copy,
+    waiting,
+    () => restores.begin(damaged.identifier, copy, at),
+    ({ address: host, port }) => holds({ ...damaged.address, host, port }, check),
+  );
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { SiteName } from "../../topology/schema";
 import { BadInput } from "../../topology/errors";
 import { Refused, Stopped } from "../errors";
-import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
+import { databaseState, factsOf, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
 import { failoverGuards, objectionTo } from "../guards";
+import { onInterrupt } from "../interrupts";
 import { waitForReplay } from "../probes/database";
 import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
@@ -58,8 +59,7 @@ export async function failover(
   if (incident.begun("promote")) await settleOwn(env, incident, to);
 
   const [facts, secrets, settings] = await Promise.all([siteFacts(env), workspace.secrets(to), workspace.settings(to)]);
-  const target = facts.find(({ site }) => site === to);
-  if (!target) throw new Error(`no facts of ${to}`);
+  const target = factsOf(facts, to);
   const database = await databaseState(target, secrets);
 
   let decision = decisionOf(incident);
@@ -91,9 +91,7 @@ export async function failover(
 
   const takeover = new Takeover(env, incident, decision, target, secrets, database.kind === "primary", lost ? CONFIRMED_MS : 0, false);
   const stop = (): void => void takeover.abandon("interrupted");
-  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  const letGo = onInterrupt(stop);
   try {
     await incident.step("prepare", `${lost ? "Start" : "Arm"} ${to}'s update`, async () => {
       // Nothing is taken from a site that may live for a move that cannot begin. One that is lost has nothing to take, and
@@ -130,8 +128,7 @@ export async function failover(
     if (error instanceof Refused && !incident.begun("promote")) await workspace.configure(to, decision.before);
     throw error;
   } finally {
-    process.removeListener("SIGINT", stop);
-    process.removeListener("SIGTERM", stop);
+    letGo();
   }
 
   function decide(): Decision {
@@ -140,14 +137,14 @@ export async function failover(
     const next = request.epoch ?? (continues ? Number(settings["epoch"]) : current.epoch + 1);
     const objection = objectionTo(failoverGuards, {
       to,
-      toRole: roleIn(topology, target as NonNullable<typeof target>, current),
+      toRole: roleIn(topology, target, current),
       current,
       epoch: next,
       continues,
       unreachable: request.unreachable,
       otherWarm: warmSitesBut(env, to, current.activeSite),
       database,
-      followsLeft: followsLeftDatabase(facts, target as NonNullable<typeof target>, current),
+      followsLeft: followsLeftDatabase(facts, target, current),
       rpoMs: topology.disasters["regional-outage"].rpo,
       outageSince: request.outageSince === undefined ? undefined : new Date(request.outageSince),
       acceptLoss: request.acceptLoss,
@@ -177,8 +174,7 @@ export async function failover(
 
   async function fence({ from: left, epoch: next }: Decision): Promise<NonNullable<MoveReport["fenced"]>> {
     if (lost) return { known: false, reason: request.acceptUnfenced ?? "" };
-    const old = facts.find(({ site }) => site === left);
-    if (!old) throw new Error(`no facts of ${left}`);
+    const old = factsOf(facts, left);
     const mark = { epoch: next, by: markedBy(incident), reason: `failover to ${to}` };
     const { known, touched, tried, lsn } = await fenceSite(env, old, await workspace.secrets(left), mark);
     await incident.record({ event: "fencing", step: "fence", detail: { site: left, known, tried, lsn: lsn ?? null } });
@@ -189,7 +185,7 @@ export async function failover(
     }
     // It lives and takes no writes: what it had acknowledged can still arrive.
     if (lsn !== undefined && database.kind === "replica") {
-      const replay = waitForReplay(databaseOf(target as NonNullable<typeof target>, secrets), lsn, { timeoutMs: DRAIN_MS });
+      const replay = waitForReplay(databaseOf(target, secrets), lsn, { timeoutMs: DRAIN_MS });
       await incident.record({
         event: "drained",
         step: "fence",

@@ -6,7 +6,7 @@ import { countRows, type RowCounts } from "../comparison/rows-file";
 import { openSession } from "../comparison/session";
 import { listTables } from "../comparison/tables";
 import { Refused } from "../errors";
-import { latestActivation, siteFacts, type Environment } from "../facts";
+import { factsOf, latestActivation, siteFacts, type Environment } from "../facts";
 import { Journal } from "../journal";
 import type { DatabaseAddress } from "../probes/database";
 import type { StepList } from "../steps";
@@ -50,8 +50,7 @@ export async function reinstate(env: Environment, request: ReinstateRequest, con
   const tables = [...counts.keys()];
   const facts = await siteFacts(env);
   const { activeSite: site, epoch } = latestActivation(topology, facts);
-  const own = facts.find((one) => one.site === site);
-  if (!own) throw new Error(`no facts of ${site}`);
+  const own = factsOf(facts, site);
   const address = databaseOf(own, await workspace.secrets(site));
   await refuseUnfit(site, address, tables);
 

@@ -1,9 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
-import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
+import {
+  databaseState,
+  factsOf,
+  followsLeftDatabase,
+  latestActivation,
+  roleIn,
+  siteFacts,
+  type Environment,
+  type SiteFacts,
+} from "../facts";
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
@@ -57,7 +67,7 @@ export async function reprotect(
   const { topology, workspace } = env;
   const { site } = request;
   if (topology.sites[site]?.standby !== "warm") {
-    const warm = Object.keys(topology.sites).filter((name) => topology.sites[name]?.standby === "warm");
+    const warm = sitesThatAre("warm", topology);
     throw new BadInput([{ path: "--site", value: site, message: `a warm site of the topology: ${warm.join(", ")}` }]);
   }
   const facts = await siteFacts(env);
@@ -222,12 +232,6 @@ function describe(state: DatabaseState): string {
   if (state.kind === "unreachable") return state.reason;
   if (state.kind === "primary") return "no replica";
   return `${state.streaming ? "streams" : "does not stream"}, ${formatDuration(Math.round(state.lagMs))} behind`;
-}
-
-function factsOf(facts: SiteFacts[], name: SiteName): SiteFacts {
-  const found = facts.find(({ site }) => site === name);
-  if (!found) throw new Error(`no facts of ${name}`);
-  return found;
 }
 
 /**

@@ -4,7 +4,8 @@ import type { SiteName } from "../../topology/schema";
 import { openSession, type Session } from "../comparison/session";
 import { listTables } from "../comparison/tables";
 import { Refused, Stopped } from "../errors";
-import { databaseState, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { databaseState, factsOf, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { onInterrupt } from "../interrupts";
 import { Restores, RestoreFailed, type Waiting } from "../probes/restores";
 import type { StepList } from "../steps";
 import { holds, lastSound } from "./corruption";
@@ -67,9 +68,7 @@ export async function restore(env: Environment, request: RestoreRequest, inciden
   const interrupt = (): void => {
     stopping.abort(new Stopped("interrupted", "changeover resume goes on, changeover resume --abort gives up"));
   };
-  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   try {
     const facts = await siteFacts(env);
     const own = factsOf(facts, site);
@@ -93,8 +92,7 @@ export async function restore(env: Environment, request: RestoreRequest, inciden
     }
     return await exchange(env, request, incident, decision, own, secrets, restores, stopping.signal);
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
     restores.close();
   }
 }
@@ -292,7 +290,6 @@ async function assess(
       ]);
     }
     const found = await lastSound(restores, {
-      site,
       damaged: { identifier: database.identifier, address },
       check,
       window,
@@ -395,10 +392,4 @@ export async function giveUpRestore(env: Environment, incident: Incident, decisi
   } finally {
     restores.close();
   }
-}
-
-function factsOf(facts: SiteFacts[], name: SiteName): SiteFacts {
-  const found = facts.find(({ site }) => site === name);
-  if (!found) throw new Error(`no facts of ${name}`);
-  return found;
 }

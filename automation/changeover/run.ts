@@ -1,7 +1,7 @@
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
-import { siteFacts, type Environment } from "../facts";
+import { factsOf, siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
 import { JournalCopies } from "./copies";
 import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
@@ -259,8 +259,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
 
 /** Whoever gives a failover up says that the old site serves: it is asked, also where it was named unreachable before. */
 async function unfence(env: Environment, incident: Incident, site: SiteName, epoch: number): Promise<void> {
-  const own = (await siteFacts(env)).find((facts) => facts.site === site);
-  if (!own) throw new Error(`no facts of ${site}`);
+  const own = factsOf(await siteFacts(env), site);
   await refreshStack(env, incident, site, SECURITY_RULE);
   await refreshStack(env, incident, site, DEPLOYMENT);
   await updateStack(env, incident, site);

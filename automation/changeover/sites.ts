@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { DATABASE_ADMIN, DATABASE_APP } from "../../topology/names";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
 import { adminClient, hangUp, type DatabaseAddress } from "../probes/database";
@@ -51,5 +52,5 @@ export function verifyPath({ topology }: Environment): string {
 
 /** Other sites that may become active: all that are warm. */
 export function warmSitesBut({ topology }: Environment, ...sites: SiteName[]): SiteName[] {
-  return Object.keys(topology.sites).filter((site) => !sites.includes(site) && topology.sites[site]?.standby === "warm");
+  return sitesThatAre("warm", topology).filter((site) => !sites.includes(site));
 }

@@ -7,7 +7,8 @@ import type { SiteName } from "../../topology/schema";
 import { compareDatabases, type Comparison } from "../comparison/compare";
 import { Refused, Stopped } from "../errors";
 import { objectionTo } from "../guards";
-import { databaseState, followsLeftDatabase, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { databaseState, factsOf, followsLeftDatabase, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { onInterrupt } from "../interrupts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
 import { adminClient, hangUp, type DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
@@ -121,11 +122,6 @@ export async function compareSites(
 export async function switchover(env: Environment, request: SwitchoverRequest, incident: Incident, confirm: Confirm): Promise<MoveResult> {
   const { topology, workspace } = env;
   const facts = await siteFacts(env);
-  const factsOf = (name: SiteName): SiteFacts => {
-    const found = facts.find(({ site }) => site === name);
-    if (!found) throw new Error(`no facts of ${name}`);
-    return found;
-  };
   let decision = decisionOf(incident);
   let comparison: Comparison | undefined;
   if (!decision) {
@@ -140,7 +136,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   }
   if (!decision) throw new Error("nothing was decided");
   const { from, to, epoch, fromEpoch } = decision;
-  const [old, target] = [factsOf(from), factsOf(to)];
+  const [old, target] = [factsOf(facts, from), factsOf(facts, to)];
   const [oldSecrets, secrets] = await Promise.all([workspace.secrets(from), workspace.secrets(to)]);
   if (incident.begun("promote")) await settleOwn(env, incident, to);
   const reached = await databaseState(target, secrets);
@@ -175,9 +171,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   const heed = (): void => {
     if (interrupted) throw new Stopped("interrupted", "changeover resume goes on, changeover resume --abort gives up");
   };
-  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   try {
     const pause = { from: incident.beganAt("pause")?.getTime() ?? 0, to: 0 };
     let pausedLsn = incident.detailOf("pause")?.["lsn"] as string | undefined;
@@ -250,8 +244,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
           { cause: error },
         );
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
     hangUp(oldAdmin);
     for (const each of [switchTo, switchFrom]) each.close();
   }
@@ -292,8 +285,7 @@ export async function giveUp(env: Environment, incident: Incident, decision: Dec
   const { from, to, fromEpoch, before } = decision;
   const { workspace } = env;
   await incident.record({ event: "retreat", detail: { reason, state: incident.state } });
-  const old = (await siteFacts(env)).find(({ site }) => site === from);
-  if (!old) throw new Error(`no facts of ${from}`);
+  const old = factsOf(await siteFacts(env), from);
   if (incident.begun("pause")) {
     incident.list.start("reopen", `Open writes at ${from} again`);
     const off = await turnOff(env, to).then(

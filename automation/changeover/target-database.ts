@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RDSClient } from "@aws-sdk/client-rds";
 import type { Client } from "pg";
 import { adminClient, hangUp, type DatabaseAddress } from "../probes/database";
+import { callsIn } from "../probes/calls";
 
 const POLL_MS = 10;
 const AGAIN_MS = 50;
@@ -110,12 +111,7 @@ export class TargetDatabase {
 
   private service(): Promise<RDSClient> {
     this.rds ??= import("@aws-sdk/client-rds").then(
-      ({ RDSClient: Service }) =>
-        new Service({
-          region: this.instance.region,
-          maxAttempts: ATTEMPTS,
-          requestHandler: { connectionTimeout: CALL_MS, requestTimeout: CALL_MS, throwOnRequestTimeout: true },
-        }),
+      ({ RDSClient: Service }) => new Service(callsIn(this.instance.region, ATTEMPTS, CALL_MS)),
     );
     return this.rds;
   }

@@ -1,5 +1,5 @@
 import type { DatabaseAddress } from "../probes/database";
-import { withBoth, type Both } from "./both";
+import { inBoth, withBoth, type Both } from "./both";
 import { BUCKETS, countRows, differingBuckets, digestTable } from "./digest";
 import { differences, rowMarks, type Difference } from "./marks";
 import { schemaOf } from "./schema";
@@ -108,8 +108,4 @@ async function writersOf({ left }: Both, { name }: TablePair, rows: readonly Dif
     [rows.map((row) => row.left.ctid)],
   );
   return new Map(found.map(({ ctid, xid }) => [ctid, xid]));
-}
-
-async function inBoth({ left, right }: Both, statement: string): Promise<void> {
-  await Promise.all([left, right].map((session) => session.rows("setting up the snapshot", statement)));
 }

@@ -23,6 +23,11 @@ export async function withBoth<T>(
   }
 }
 
+/** For statements that begin or end a snapshot. */
+export async function inBoth({ left, right }: Both, statement: string): Promise<void> {
+  await Promise.all([left, right].map((session) => session.rows("setting up the snapshot", statement)));
+}
+
 /**
  * Waits until the right side has replayed all that the left side has committed; at once where the right one is no replica.
  * @param deadline as `performance.now()` tells time

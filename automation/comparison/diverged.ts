@@ -1,5 +1,5 @@
 import { positionOf, type DatabaseAddress, type Position } from "../probes/database";
-import { withBoth, type Both } from "./both";
+import { inBoth, withBoth, type Both } from "./both";
 import { compare } from "./compare";
 import { BUCKETS } from "./digest";
 import { LinesFile } from "./lines-file";
@@ -121,10 +121,6 @@ export async function* divergedRows(both: Both, options: DivergedOptions = {}): 
   } finally {
     await inBoth(both, "rollback");
   }
-}
-
-async function inBoth({ left, right }: Both, statement: string): Promise<void> {
-  await Promise.all([left, right].map((session) => session.rows("setting up the snapshot", statement)));
 }
 
 async function* none(): AsyncGenerator<RowMark[]> {

@@ -1,4 +1,4 @@
-/** Keys of one region. Credentials and endpoint come from the environment, as for any AWS tool. */
+import { callsIn } from "./calls";
 
 /** Attempts at one call of KMS, and how long each may take. */
 const ATTEMPTS = 3;
@@ -13,11 +13,7 @@ export async function keyState(region: string, arn: string): Promise<string> {
   const [, home = region] = /^arn:aws[a-z-]*:kms:([a-z0-9-]+):/.exec(arn) ?? [];
   if (home !== region) return `a key of ${home}, which is lost with that region`;
   const { DescribeKeyCommand, KMSClient, NotFoundException } = await import("@aws-sdk/client-kms");
-  const kms = new KMSClient({
-    region,
-    maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CALL_MS, requestTimeout: CALL_MS, throwOnRequestTimeout: true },
-  });
+  const kms = new KMSClient(callsIn(region, ATTEMPTS, CALL_MS));
   try {
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: arn }));
     return KeyMetadata?.KeyState ?? "unknown";

@@ -1,4 +1,5 @@
 import type { BackupClient } from "@aws-sdk/client-backup";
+import { callsIn } from "./calls";
 
 /** Attempts at one call of AWS Backup, and how long each may take. */
 const ATTEMPTS = 3;
@@ -60,12 +61,7 @@ export class RecoveryPoints {
 
   private backup(): Promise<BackupClient> {
     this.client ??= import("@aws-sdk/client-backup").then(
-      ({ BackupClient: Service }) =>
-        new Service({
-          region: this.region,
-          maxAttempts: ATTEMPTS,
-          requestHandler: { connectionTimeout: CALL_MS, requestTimeout: CALL_MS, throwOnRequestTimeout: true },
-        }),
+      ({ BackupClient: Service }) => new Service(callsIn(this.region, ATTEMPTS, CALL_MS)),
     );
     return this.client;
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DBInstance, RDSClient } from "@aws-sdk/client-rds";
 import { RESTORED_TAG } from "../../topology/names";
+import { callsIn } from "./calls";
 
 const POLL_MS = 500;
 /** Attempts at one call of RDS, and how long each may take. */
@@ -192,6 +193,23 @@ export class Restores {
     }
   }
 
+  /**
+   * Has an instance made, uses it, and removes it again, whatever happens.
+   * @param begin asks RDS for it
+   */
+  async throwAway<T>(target: string, waiting: Waiting, begin: () => Promise<unknown>, use: (place: Place) => Promise<T>): Promise<T> {
+    try {
+      // One that somebody left who was killed has other data.
+      await this.remove(target);
+      await this.gone(target, waiting);
+      await begin();
+      return await use(await this.done(target, waiting));
+    } finally {
+      await this.remove(target);
+      await this.gone(target, { ...waiting, signal: new AbortController().signal });
+    }
+  }
+
   close(): void {
     void this.client?.then((client) => {
       client.destroy();
@@ -237,14 +255,7 @@ export class Restores {
   }
 
   private rds(): Promise<RDSClient> {
-    this.client ??= import("@aws-sdk/client-rds").then(
-      ({ RDSClient: Service }) =>
-        new Service({
-          region: this.region,
-          maxAttempts: ATTEMPTS,
-          requestHandler: { connectionTimeout: CALL_MS, requestTimeout: CALL_MS, throwOnRequestTimeout: true },
-        }),
-    );
+    this.client ??= import("@aws-sdk/client-rds").then(({ RDSClient: Service }) => new Service(callsIn(this.region, ATTEMPTS, CALL_MS)));
     return this.client;
   }
 }

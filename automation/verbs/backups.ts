@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { EXIT, Stopped } from "../errors";
+import { onInterrupt } from "../interrupts";
 import { paint, say, sayJson } from "../output";
 import { StepList } from "../steps";
 import { common, examples, open, span, type Common } from "./options";
@@ -95,15 +96,13 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>): Prom
   const interrupt = (): void => {
     stopping.abort(new Stopped("interrupted", "nothing is left behind; run the command again"));
   };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   try {
     await work(stopping.signal);
   } catch (error) {
     stopping.signal.throwIfAborted();
     throw error;
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
   }
 }

@@ -44,8 +44,8 @@ export async function damage(client: Client): Promise<number> {
 /** Asks until the check does not hold. @returns when that was, milliseconds since 1970 */
 export async function noticed(client: Client, signal: AbortSignal): Promise<number> {
   for (;;) {
-    const { rows } = await client.query<{ sound: boolean }>(SOUND.replace("= 0", "= 0 as sound"));
-    if (rows[0]?.sound === false) return Date.now();
+    const { rows } = await client.query<[boolean]>({ text: SOUND, rowMode: "array" });
+    if (rows[0]?.[0] === false) return Date.now();
     await sleep(WATCH_MS, undefined, { signal });
   }
 }

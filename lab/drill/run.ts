@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EXIT, Refused, Stopped } from "../../automation/errors";
 import { evidenceFolder } from "../../automation/evidence";
+import { onInterrupt } from "../../automation/interrupts";
 import { say, sayJson } from "../../automation/output";
 import { BadInput } from "../../topology/errors";
 import { askLab, runningLab } from "../control";
@@ -61,8 +62,7 @@ async function runOne(scenario: Scenario, out: string, evidence: string, options
       new Stopped("the drill was interrupted", mine ? "the lab was taken down" : "the lab is still up: changeover lab down"),
     );
   };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   try {
     const quiet = options.json === true;
     if (mine) await labUp({ quiet });
@@ -97,8 +97,7 @@ async function runOne(scenario: Scenario, out: string, evidence: string, options
     if (kept?.uncopied !== undefined) process.stderr.write(`the evidence is not in the control bucket: ${kept.uncopied}\n`);
     return drill;
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
     if (mine && !options.keep) await labDown(folder, ROOT);
   }
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { EXIT, Refused, Stopped } from "../../automation/errors";
+import { onInterrupt } from "../../automation/interrupts";
 import { complain } from "../../automation/main";
 import { paint, say, sayJson } from "../../automation/output";
 import { StepList } from "../../automation/steps";
@@ -50,8 +51,7 @@ async function measured(options: Options, argv: string[]): Promise<Measured> {
   const interrupt = (): void => {
     interrupted.abort(new Stopped("the bench was interrupted", "the lab was taken down"));
   };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   const startedAt = new Date();
   const begun = performance.now();
   const steps = new StepList();
@@ -68,8 +68,7 @@ async function measured(options: Options, argv: string[]): Promise<Measured> {
     interrupted.signal.throwIfAborted();
     throw error;
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
     await labDown(folder, ROOT);
   }
 }

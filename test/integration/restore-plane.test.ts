@@ -34,7 +34,8 @@ import { createPostgres } from "../../lab/postgres";
 import type { Damage, Harm } from "../../lab/postgres/damage";
 import type { RdsPlane } from "../../lab/postgres/plane";
 import { ProcessTable } from "../../lab/processes";
-import { url, world, type Endpoint, type World } from "../../lab/world";
+import { url } from "../../lab/world";
+import { testWorld } from "./test-world";
 
 const BIN = "/usr/lib/postgresql/15/bin";
 const runnable = existsSync(join(BIN, "postgres"));
@@ -465,33 +466,4 @@ async function until(condition: () => Promise<boolean>, timeoutMs = 20_000): Pro
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);
     await sleep(20);
   }
-}
-
-/** The lab's world, moved into a corner of 127.30/16 so that a lab on the same machine is not disturbed. */
-function testWorld(): World {
-  const real = world(false);
-  const move = ({ host, port }: Endpoint): Endpoint => {
-    const [, b = 0, c = 0, d = 0] = host.split(".").map(Number);
-    return { host: `127.30.${200 + (b % 40) + c}.${d}`, port };
-  };
-  return {
-    ...real,
-    control: move(real.control),
-    aws: move(real.aws),
-    moto: move(real.moto),
-    dns: move(real.dns),
-    region: (name) => {
-      const region = real.region(name);
-      return {
-        ...region,
-        aws: move(region.aws),
-        awsTls: move(region.awsTls),
-        kubernetes: move(region.kubernetes),
-        etcd: move(region.etcd),
-        balancer: (n) => move(region.balancer(n)),
-        database: (n) => move(region.database(n)),
-        pod: (n) => move(region.pod(n)),
-      };
-    },
-  };
 }

@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Aws } from "../../../lab/providers/aws/aws";
+import { type Aws } from "../../../lab/providers/aws/aws";
 import { plan, selection, vaultLockConfiguration, vaultPolicy } from "../../../lab/providers/aws/backup";
 import { diffInputs, type CreateRequest, type Properties, type PropertySpec } from "../../../lab/providers/base";
+import { endAws, serveAws } from "./served-aws";
 
 /** An endpoint that answers what a test puts here, by method and path; anything else is not found. */
 let answers: Record<string, object>;
@@ -27,18 +27,10 @@ beforeEach(async () => {
       else response.writeHead(400, { ...type, "x-amzn-errortype": "ResourceNotFoundException" }).end('{"message":"not there"}');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env.AWS_ACCESS_KEY_ID = "lab";
-  process.env.AWS_SECRET_ACCESS_KEY = "lab";
-  aws = new Aws("eu-west-1", {});
+  aws = await serveAws(server);
 });
 
-afterEach(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  delete process.env.AWS_ENDPOINT_URL;
-});
+afterEach(() => endAws(server));
 
 const about = { signal: new AbortController().signal, exists: () => undefined } as unknown as CreateRequest & { oldInputs: never };
 const replaces = (kind: { inputs: unknown }, olds: Properties, news: Properties): string[] =>

@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Aws } from "../../../lab/providers/aws/aws";
+import { type Aws } from "../../../lab/providers/aws/aws";
 import { instance } from "../../../lab/providers/aws/rds-instance";
 import { diffInputs, type PropertySpec, type Request } from "../../../lab/providers/base";
+import { endAws, serveAws } from "./served-aws";
 
 /** An RDS endpoint of one replica, as far as an instance's update and deletion need it. */
 const rds = {
@@ -62,18 +62,10 @@ beforeEach(async () => {
       );
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env.AWS_ACCESS_KEY_ID = "lab";
-  process.env.AWS_SECRET_ACCESS_KEY = "lab";
-  aws = new Aws("eu-west-1", {});
+  aws = await serveAws(server);
 });
 
-afterEach(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  delete process.env.AWS_ENDPOINT_URL;
-});
+afterEach(() => endAws(server));
 
 const REPLICA = { identifier: "replica", instanceClass: "db.t3.micro", backupRetentionPeriod: 7, replicateSourceDb: "arn:source" };
 const { replicateSourceDb: _, ...PRIMARY } = REPLICA;

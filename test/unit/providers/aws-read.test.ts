@@ -1,13 +1,13 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Aws } from "../../../lab/providers/aws/aws";
+import { type Aws } from "../../../lab/providers/aws/aws";
 import { securityGroupEgressRule, securityGroupIngressRule } from "../../../lab/providers/aws/ec2";
 import { instance } from "../../../lab/providers/aws/rds-instance";
 import { instanceAutomatedBackupsReplication } from "../../../lab/providers/aws/rds-backups";
 import { snapshot, snapshotCopy } from "../../../lab/providers/aws/rds-snapshot";
 import { bucketReplicationConfig } from "../../../lab/providers/aws/s3";
 import type { Request } from "../../../lab/providers/base";
+import { endAws, serveAws } from "./served-aws";
 
 /** An endpoint that answers what a test puts here, by action; a list is answered in turn, its last for ever. */
 let answers: Record<string, string | string[]>;
@@ -31,18 +31,10 @@ beforeEach(async () => {
       response.writeHead(missing ? 404 : 200, { "content-type": "text/xml" }).end(text ?? "<Error><Code>Unexpected</Code></Error>");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env.AWS_ACCESS_KEY_ID = "lab";
-  process.env.AWS_SECRET_ACCESS_KEY = "lab";
-  aws = new Aws("eu-west-1", {});
+  aws = await serveAws(server);
 });
 
-afterEach(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  delete process.env.AWS_ENDPOINT_URL;
-});
+afterEach(() => endAws(server));
 
 const about = { signal: new AbortController().signal } as Request;
 const read = (kind: { read?: unknown }, id: string, inputs: object, outputs: object = inputs) =>
