@@ -23,6 +23,7 @@ import type { Gate } from "../stacks/context";
 import { driverParts } from "../setup/parts";
 import { run as runCommand } from "../setup/run";
 import { BadInput } from "../topology/errors";
+import { idOf, isThere } from "./adoption";
 import { READING, SECRETS, STATE, type EarlyReads } from "./early-reads";
 import { Refused } from "./errors";
 import { dropEmptySideFiles, isLocked } from "./file-backend";
@@ -248,8 +249,8 @@ export class Workspace {
 
   /**
    * Settles what an update that was cut off left in the state. What it had begun to create is forgotten, as creating it
-   * again changes nothing; but database instances and snapshots, whose names a second one could not have, are taken over
-   * where they exist, once they are there. What it had begun to change is read anew.
+   * again changes nothing; but what a second one is refused of (`adoption.ts`) is taken over where it exists, once it is
+   * there. What it had begun to change is read anew.
    * @returns the operations that were settled
    */
   async settle(part: string): Promise<PendingOperation[]> {
@@ -257,22 +258,27 @@ export class Workspace {
     if (pending.length === 0) return [];
     const exported = await this.exportState(part);
     const state = exported.deployment as Checkpoint;
-    const known = new Set(state.resources?.map(({ urn }) => urn));
-    const adopted = pending.flatMap(({ type, resource }) => {
-      const id = type === "creating" && !known.has(resource.urn) ? adoptable(resource) : undefined;
-      return id === undefined ? [] : [{ ...resource, id, outputs: {} }];
-    });
+    const { resources = [] } = state;
+    const known = new Set(resources.map(({ urn }) => urn));
+    const begun = pending.flatMap(({ type, resource }) => (type === "creating" && !known.has(resource.urn) ? [resource] : []));
+    const found = await Promise.all(
+      begun.map(async (resource) => ({
+        ...resource,
+        id: await idOf(resource, regionOf(resource, resources)),
+        outputs: resource.inputs ?? {},
+      })),
+    );
+    const adopted = found.filter(({ id }) => id !== undefined);
     // Importing drops the pending operations.
     const { pending_operations: _, ...rest } = state;
-    await this.importState(part, { ...exported, deployment: { ...rest, resources: [...(state.resources ?? []), ...adopted] } });
+    await this.importState(part, { ...exported, deployment: { ...rest, resources: [...resources, ...adopted] } });
     for (const { urn } of adopted) known.add(urn);
     const target = pending.map(({ resource }) => resource.urn).filter((urn) => known.has(urn));
     const until = performance.now() + ADOPT_MS;
     while (target.length > 0) {
       await this.refreshUrns(part, target);
-      const coming = ((await this.deployment(part)).resources ?? []).filter(
-        ({ urn, outputs }) => adopted.some((resource) => resource.urn === urn) && outputs?.["status"] !== "available",
-      );
+      const now = (await this.deployment(part)).resources ?? [];
+      const coming = now.filter((one) => adopted.some(({ urn }) => urn === one.urn) && !isThere(one));
       if (coming.length === 0) break;
       if (performance.now() > until)
         throw new UpdateFailed(this.stackName(part), [`${coming.map(({ urn }) => nameOf(urn)).join(", ")} does not become available`]);
@@ -477,21 +483,30 @@ function rootOf({ resources }: Checkpoint) {
 
 /** The part of an exported stack that is looked at. */
 interface Checkpoint {
-  resources?: { urn: string; type: string; outputs?: Outputs }[];
+  resources?: StateResource[];
   pending_operations?: PendingOperation[];
+}
+
+interface StateResource {
+  urn: string;
+  type: string;
+  id?: string;
+  inputs?: Record<string, unknown>;
+  outputs?: Outputs;
+  /** URN and id of the provider that has it. */
+  provider?: string;
 }
 
 /** An operation in a stack's state that began and has no end. */
 export interface PendingOperation {
   type: "creating" | "updating" | "deleting" | "reading" | "importing";
-  resource: { urn: string; type: string; inputs?: Record<string, unknown> };
+  resource: StateResource;
 }
 
-/** What a resource is called in its region, where that follows from its inputs and a second one of the name would be refused. */
-function adoptable({ type, inputs }: PendingOperation["resource"]): string | undefined {
-  const key = { "aws:rds/instance:Instance": "identifier", "aws:rds/snapshot:Snapshot": "dbSnapshotIdentifier" }[type];
-  const id = key === undefined ? undefined : inputs?.[key];
-  return typeof id === "string" ? id : undefined;
+/** Region of the provider that has a resource; `undefined` where it has none. */
+function regionOf({ provider = "" }: PendingOperation["resource"], resources: readonly StateResource[]): string | undefined {
+  const region = resources.find(({ urn, id }) => `${urn}::${id ?? ""}` === provider)?.inputs?.["region"];
+  return typeof region === "string" ? region : undefined;
 }
 
 /** The process of a stack's update that this one started; `undefined` where it is over, or the machine does not tell. */

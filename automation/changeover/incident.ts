@@ -63,6 +63,7 @@ export class Incident {
   private readonly entries: JournalEntry[];
   private copies: JournalCopies | undefined;
   private told = false;
+  private closed = false;
 
   private constructor(
     private readonly journal: Journal,
@@ -213,11 +214,13 @@ export class Incident {
     const failure = await this.copies?.flush();
     if (failure) this.list.warn(`the journal could not be copied to the control bucket: ${failure.message}`);
     this.copies?.close();
+    this.closed = true;
     this.journal.close();
   }
 
-  /** Writes an entry and waits for nothing. */
+  /** Writes an entry and waits for nothing. What work that ran beside a failed step tells after the end goes nowhere. */
   note(record: JournalRecord): void {
+    if (this.closed) return;
     const entry = this.journal.append(record);
     this.entries.push(entry);
     this.copies?.add(entry);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { BackupPlan, BackupPlanInput, BackupRule, BackupSelection, RecoveryPointCreator } from "@aws-sdk/client-backup";
 import { ACCOUNT } from "../postgres/plane";
 import { parseCron, type Cron } from "./cron";
@@ -41,8 +42,9 @@ export class Plans {
 
   create(region: string, input: BackupPlanInput): Plan {
     const document = documentOf(input);
-    if (this.in(region).some((plan) => plan.document.BackupPlanName === document.BackupPlanName)) {
-      throw new BackupFault("AlreadyExistsException", `There is a backup plan ${document.BackupPlanName ?? ""} in ${region} already.`);
+    // AWS Backup takes a second plan of the same name with other rules.
+    if (this.in(region).some((plan) => isDeepStrictEqual(contentOf(plan.document), contentOf(document)))) {
+      throw new BackupFault("AlreadyExistsException", "Backup plan with the same plan document already exists");
     }
     const id = randomUUID();
     const arn = `arn:aws:backup:${region}:${ACCOUNT}:backup-plan:${id}`;
@@ -114,6 +116,11 @@ export function creatorOf({ plan, rule }: Schedule): RecoveryPointCreator {
     BackupRuleCron: rule.ScheduleExpression,
     BackupRuleTimezone: rule.ScheduleExpressionTimezone,
   };
+}
+
+/** A plan's document, without the numbers of its rules. */
+function contentOf(document: BackupPlan): BackupPlan {
+  return { ...document, Rules: document.Rules?.map((rule) => ({ ...rule, RuleId: undefined })) };
 }
 
 /** @throws BackupFault for what AWS Backup does not take, or the lab does not play */

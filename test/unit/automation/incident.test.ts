@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -50,6 +50,16 @@ describe("an incident", () => {
     await incident.finish({ event: "finished" });
     const entries = readJournal(incident.file);
     expect(entries.map(({ event }) => event)).toEqual(["opened", "begin", "end", "resumed", "begin", "end", "finished"]);
+  });
+
+  it("takes nothing after its end: the file's number may be another file's by then", async () => {
+    const incident = open("DR-1");
+    await incident.finish({ event: "stopped" });
+    const other = openSync(join(folder, "other"), "w");
+    incident.note({ event: "engine" });
+    closeSync(other);
+    expect(readFileSync(join(folder, "other"), "utf8")).toBe("");
+    expect(readJournal(incident.file).map(({ event }) => event)).toEqual(["opened", "stopped"]);
   });
 
   it("goes on after half a line, as a driver leaves it that is killed while it writes", async () => {
