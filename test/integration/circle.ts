@@ -179,7 +179,7 @@ export class Circle {
   }
 
   /**
-   * Sites that take a write at any of their doors.
+   * Sites that take a write at any of their doors; a site with two databases that do, twice.
    * @param waitMs how long each door may take to answer at all, if only with a refusal; one that does not is no writer
    */
   async writers(doors: Doors, waitMs = 1_000): Promise<{ takes: SiteName[]; silent: SiteName[] }> {
@@ -190,11 +190,12 @@ export class Circle {
       await sleep(TRY_MS);
       const silent = attempts.some(({ answered }) => !answered);
       const seen = await Promise.all(attempts.map((attempt) => attempt.stop()));
-      return { site, silent, takes: seen.some(({ accepted }) => accepted > 0) };
+      const databases = seen.filter(({ outcomes }) => (outcomes["database: accepted"] ?? 0) > 0).length;
+      return { site, silent, takes: Math.max(databases, seen.some(({ accepted }) => accepted > 0) ? 1 : 0) };
     });
     const found = await Promise.all(tried);
     return {
-      takes: found.flatMap(({ site, takes }) => (takes ? [site] : [])),
+      takes: found.flatMap(({ site, takes }) => Array<SiteName>(takes).fill(site)),
       silent: found.flatMap(({ site, silent }) => (silent ? [site] : [])),
     };
   }
@@ -230,7 +231,8 @@ export class Circle {
     const { activeSite: active, epoch, sites } = await this.status();
     const standby = Object.keys(this.topology.sites).find((site) => site !== active && this.topology.sites[site]?.standby === "warm");
     if (standby === undefined) throw new Error("the topology has no second warm site");
-    if (sites.find(({ name }) => name === standby)?.role === "fenced") await this.done(["reprotect", "--site", standby]);
+    const left = sites.find(({ name }) => name === standby);
+    if (left?.role === "fenced" || left?.followsLeft) await this.done(["reprotect", "--site", standby]);
     const roles = { active, standby, epoch };
     await this.expectSites(roles, { role: "standby", database: "replica", traffic: false });
     return roles;

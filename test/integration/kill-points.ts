@@ -12,6 +12,8 @@ export interface KillPoint extends Required<StepMoment> {
 /** Beside the end of every step: before what cannot be undone, and in the middle of an update. */
 const MORE: Partial<Record<Step, Omit<KillPoint, "step" | "on">[]>> = {
   pause: [{}],
+  restore: [{ afterMs: 300 }],
+  recover: [{ afterMs: 2_000, onlyDriver: true }],
   promote: [{}, { afterMs: 400, onlyDriver: true }],
   data: [{ afterMs: 1_000 }],
   retire: [{ afterMs: 2_500 }],
