@@ -36,6 +36,8 @@ export interface LiveDatabase extends Generation {
   promotedElsewhere?: boolean;
   /** It exists already, made by a restore: the update takes it over, as it is. @default false */
   adopted?: boolean;
+  /** Snapshot of this region that it is made from, where it does not exist yet; once it does, that counts for nothing. @default none */
+  snapshot?: string;
 }
 
 /** A database that lost the role `active` and is kept: what it acknowledged and never sent on is only there. */
@@ -138,7 +140,7 @@ export class Database extends pulumi.ComponentResource {
     );
 
     const instance = (one: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
-      const { generation, origin, replicaOf, promotedElsewhere = false, adopted = false, discard = false } = one;
+      const { generation, origin, replicaOf, promotedElsewhere = false, adopted = false, snapshot, discard = false } = one;
       const identifier = names.database(generation);
       return new aws.rds.Instance(
         `${name}-instance-${generation}`,
@@ -163,6 +165,7 @@ export class Database extends pulumi.ComponentResource {
           skipFinalSnapshot: discard,
           finalSnapshotIdentifier: `${identifier}-final`,
           ...(replicaOf !== undefined && { replicateSourceDb: replicaOf }),
+          ...(snapshot !== undefined && { snapshotIdentifier: snapshot }),
           ...(origin && {
             engine: "postgres",
             engineVersion,
@@ -174,7 +177,13 @@ export class Database extends pulumi.ComponentResource {
         },
         adopted
           ? { ...parent, import: identifier, ignoreChanges: NOT_READ_BACK }
-          : { ...parent, ...(promotedElsewhere && { ignoreChanges: ["replicateSourceDb"] }) },
+          : {
+              ...parent,
+              ignoreChanges: [
+                ...(promotedElsewhere ? ["replicateSourceDb"] : []),
+                ...(snapshot === undefined ? [] : ["snapshotIdentifier"]),
+              ],
+            },
       );
     };
     const left = retained.map((one) => ({

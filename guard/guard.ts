@@ -68,7 +68,7 @@ export class Guard {
         epoch,
         switches,
         ...writes,
-        warmOthers: others.filter(({ warm }) => warm).map((other) => other.site),
+        others: others.map((other) => other.site),
         ...(confirmedUntil !== undefined && { confirmedUntil }),
         now: at.getTime(),
       };

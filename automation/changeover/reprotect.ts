@@ -245,14 +245,17 @@ export async function discardOld(env: Environment, site: SiteName, confirm: Conf
   const retained = [...(own.activation?.retained ?? [])];
   const generation = own.activation?.generation ?? 1;
   if (retained.length === 0) throw new Refused(`${site} keeps no old database`, "nothing is to be done");
-  if (retained.includes(generation)) {
+  const cold = env.topology.sites[site]?.standby === "cold";
+  // A cold site that was left needs no new database: it is dormant again.
+  const next = cold && retained.includes(generation) ? generation + 1 : generation;
+  if (retained.includes(next)) {
     throw new Refused(`${site} has no other database than the one that it left`, `changeover reprotect --site ${site} first`);
   }
   if (!(await confirm(`Remove ${site}'s database of generation ${retained.join(", ")} for good? Its snapshots stay.`))) {
     throw new Refused("the operator said no", "run the command again and agree, or give --yes");
   }
   steps.start("unprotect", "Lift the deletion protection");
-  await workspace.configure(site, { discard: "true" });
+  await workspace.configure(site, { discard: "true", ...(next !== generation && { generation: String(next) }) });
   await workspace.update(site);
   steps.done("unprotect");
   steps.start("remove", `Remove generation ${retained.join(", ")}`);

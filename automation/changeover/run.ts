@@ -4,6 +4,7 @@ import { Refused, Stopped } from "../errors";
 import { factsOf, siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
 import { JournalCopies } from "./copies";
+import { activation, giveUpActivation, type ActivationRequest } from "./activation";
 import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
@@ -24,12 +25,22 @@ export interface Requests {
   switchover: SwitchoverRequest;
   reprotect: ReprotectRequest;
   restore: RestoreRequest;
+  activation: ActivationRequest;
 }
 
 export type Report = MoveReport | ReprotectReport | RestoreReport;
 
 /** From here on, begun or ended, there is no way back. */
-const IRREVERSIBLE: Record<Kind, Step> = { failover: "promote", switchover: "promote", reprotect: "rebuild", restore: "open" };
+const IRREVERSIBLE: Record<Kind, Step> = {
+  failover: "promote",
+  switchover: "promote",
+  reprotect: "rebuild",
+  restore: "open",
+  activation: "open",
+};
+
+/** Nobody has time to look into what another one left, or a place to ask for it. */
+const UNPLANNED: readonly Kind[] = ["failover", "activation"];
 
 const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
@@ -48,7 +59,8 @@ export async function begin<K extends Kind>(
 ): Promise<Report> {
   const environment = env.workspace.environment;
   // A failover decides nothing by an old journal, and may have no time, or nowhere, to ask for a copy.
-  if (kind !== "failover") await completeJournals(env, list);
+  const unplanned = UNPLANNED.includes(kind);
+  if (!unplanned) await completeJournals(env, list);
   else if ("supersedes" in request && request.supersedes !== undefined) await fetchJournal(env, request.to, request.supersedes, list);
   const open = openIncident(environment);
   if (open?.running) {
@@ -58,7 +70,7 @@ export async function begin<K extends Kind>(
     );
   }
   if (open && same(open, kind, request)) return execute(env, Incident.resume(open.file, list), request, confirm);
-  if (open && kind !== "failover") {
+  if (open && !unplanned) {
     throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
   }
   const id = newIncidentId();
@@ -84,18 +96,18 @@ export async function begin<K extends Kind>(
  * @throws Refused where there is one, by name, or where it cannot be known
  */
 async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: Requests[K], list: StepList): Promise<void> {
-  const targets = controlBuckets(env, kind === "failover" && "to" in request ? [request.to] : undefined);
+  const targets = controlBuckets(env, UNPLANNED.includes(kind) && "to" in request ? [request.to] : undefined);
   const found = await openElsewhere(env, targets).catch((error: unknown) => {
     const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
     // What has to be done at one site is not to wait for another.
-    if (kind !== "failover" && kind !== "restore")
+    if (!UNPLANNED.includes(kind) && kind !== "restore")
       throw new Refused(problem, "a planned move needs both sites; bring that region back first");
     list.warn(problem);
     return [];
   });
   const [other] = found;
   if (!other) return;
-  const takeOver = kind === "failover" ? `, and this failover takes over from it with --supersede ${other.id}` : "";
+  const takeOver = UNPLANNED.includes(kind) ? `, and this ${kind} takes over from it with --supersede ${other.id}` : "";
   throw new Refused(
     describeElsewhere(other),
     `wait for it; if that machine is gone, changeover resume --from ${other.site} finishes it, with --abort gives it up${takeOver}`,
@@ -171,6 +183,8 @@ function run(env: Environment, incident: Incident, request: Requests[Kind], conf
       return reprotect(env, request as ReprotectRequest, incident, confirm);
     case "restore":
       return restore(env, request as RestoreRequest, incident, confirm);
+    case "activation":
+      return activation(env, request as ActivationRequest, incident, confirm, () => supersede(incident));
   }
 }
 
@@ -243,6 +257,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
   const decision = kind === "reprotect" ? undefined : decisionOf(incident);
+  if (kind === "activation" && decision) await giveUpActivation(env, incident, decision, "given up by the operator");
   if (kind === "restore" && decision) await giveUpRestore(env, incident, decision, "given up by the operator");
   if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
   if (kind === "failover" && decision) {

@@ -3,7 +3,7 @@
  * `test/unit/automation/` explores every way through it. Pure.
  */
 
-export type Kind = "failover" | "switchover" | "reprotect" | "restore";
+export type Kind = "failover" | "switchover" | "reprotect" | "restore" | "activation";
 
 /** What the service is in between two steps. */
 export type State =
@@ -14,6 +14,7 @@ export type State =
   | "fenced"
   | "compared"
   | "prepared"
+  | "armed"
   | "paused"
   | "steered"
   | "drained"
@@ -40,6 +41,7 @@ export const STATES: Record<State, string> = {
   compared: "both databases were compared, table by table",
   prepared:
     "the target's update is started, and does nothing that the role decides before the word; in a planned move it has the pods of an active site",
+  armed: "the target's update waits for the restored database; all that does not need one is there",
   paused: "the active site takes no writes; reads go on",
   steered: "the takeover switches lead traffic to the target",
   drained: "the target has replayed all that the active site ever acknowledged",
@@ -165,6 +167,22 @@ export const EDGES: readonly Edge[] = [
     ["copy", "copying", [], "active"],
     ["stream", "protected", ["await-stream"]],
   ]),
+  // Of a dormant site, which has nothing but copies: `old` and whatever stood by it are lost.
+  ...chain("activation", "protected", [
+    ["assess", "assessed"],
+    ["approve", "approved"],
+    ["fence", "fenced", ["switch-target-on", "fence-old"]],
+    ["restore", "restoring"],
+    ["prepare", "armed", [], "target"],
+    ["recover", "recovered"],
+    ["check", "checked"],
+    ["open", "open", ["open-target"]],
+    ["services", "serving", [], "target"],
+    ["traffic", "switched", ["switch-target-on"], "target"],
+    ["verify", "verified", ["verify-target"]],
+    ["data", "connected", [], "data"],
+    ["copy", "exposed"],
+  ]),
   // Begins as well where nothing stands behind the active site, which is the target here.
   ...chain("restore", "protected", [
     ["assess", "assessed"],
@@ -201,6 +219,8 @@ export const RETREATS: readonly Retreat[] = [
   { kind: "switchover", from: ["assessed", "compared", "approved", "prepared"], undo: "leave", to: "protected" },
   { kind: "switchover", from: ["paused", "steered", "drained"], undo: "reopen", to: "protected" },
   { kind: "reprotect", from: ["assessed", "approved", "fenced", "compared"], undo: "leave", to: "exposed" },
+  { kind: "activation", from: ["assessed", "approved"], undo: "leave", to: "protected" },
+  { kind: "activation", from: ["fenced", "restoring", "armed", "recovered", "checked"], undo: "reopen", to: "protected" },
   { kind: "restore", from: ["assessed", "approved"], undo: "leave", to: "protected" },
   { kind: "restore", from: ["restoring", "paused", "recovered", "checked", "prepared"], undo: "reopen", to: "protected" },
 ];

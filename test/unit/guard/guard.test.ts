@@ -19,7 +19,7 @@ const ENV = {
   APP_ROLE: "service_app",
   SWITCH_REGION: "eu-north-1",
   SWITCH_BUCKET: "a",
-  SITES: JSON.stringify([{ site: "secondary", region: "eu-west-1", bucket: "b", warm: true }]),
+  SITES: JSON.stringify([{ site: "secondary", region: "eu-west-1", bucket: "b" }]),
   INTERVAL_MS: "2000",
   LEASE_MS: "10000",
   CONFIRMED_UNTIL: "",
@@ -182,7 +182,7 @@ describe("what a guard is told", () => {
       epoch: 1,
       database: { port: 5432, password: "open sesame", ca: "" },
       ownSwitch: { region: "eu-north-1", bucket: "a" },
-      others: [{ site: "secondary", warm: true }],
+      others: [{ site: "secondary" }],
       confirmedUntil: AT.getTime(),
       listen: { port: 8080 },
     });
