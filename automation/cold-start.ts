@@ -36,7 +36,8 @@ export async function coldStart(
   site: SiteName,
   { activeSite }: Activation,
 ): Promise<ColdStart> {
-  const { region, vault, archive: archiveOf } = names.site(site);
+  const own = names.site(site);
+  const { region, vault } = own;
   const generation = facts.find((one) => one.site === activeSite)?.activation?.generation ?? 1;
   const [points, archive] = [new RecoveryPoints(region), new Archive(region)];
   const { archiveClass, buckets } = topology.storage;
@@ -44,7 +45,7 @@ export async function coldStart(
   try {
     const [[newest], inventories] = await Promise.all([
       points.in(vault, names.site(activeSite).databaseArn(generation)),
-      Promise.all(buckets.map((short) => archive.inventory(archiveOf(short)))),
+      Promise.all(buckets.map((short) => archive.inventory(own.archive(short)))),
     ]);
     if (!newest)
       throw new Refused(`${site}'s vault has no copy of ${activeSite}'s database`, "changeover backups verify says what there is");

@@ -5,10 +5,11 @@ import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import { readAll } from "../comparison/read-all";
 import { Refused, Stopped } from "../errors";
-import { latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
+import { factsOf, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { objectionTo } from "../guards";
 import { Archive, NotRetrieved, type Amount, type Retrieval } from "../probes/archive";
 import { probeWorkloads } from "../probes/cluster";
+import { onInterrupt } from "../interrupts";
 import { keyState } from "../probes/keys";
 import { RecoveryPoints, type RecoveryPoint } from "../probes/recovery-points";
 import { RestoreFailed, Restores, type Place, type RestoredIn, type Waiting } from "../probes/restores";
@@ -78,9 +79,9 @@ export async function activation(
     workspace.settings(to),
     workspace.outputs(to),
   ]);
-  const own = facts.find(({ site }) => site === to);
+  const own = factsOf(facts, to);
   const place = outputs["databaseIn"] as RestoredIn | undefined;
-  if (!own || !place)
+  if (!place)
     throw new Refused(
       `${to} was never deployed: nothing is known of where its database would be`,
       `pulumi up -s ${workspace.stackName(to)}`,
@@ -116,9 +117,7 @@ export async function activation(
     stopping.abort(new Stopped("interrupted", "changeover resume goes on, changeover resume --abort gives up"));
     void takeover?.abandon("interrupted");
   };
-  // `on`, not `once`: libraries that clean up at exit end the process when no other listener is left.
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const letGo = onInterrupt(interrupt);
   const waitingFor = (step: Step): Waiting => ({
     timeoutMs: request.restoreTimeoutMs,
     signal: stopping.signal,
@@ -132,7 +131,7 @@ export async function activation(
   try {
     const reason = request.acceptUnfenced ?? "";
     await incident.step("fence", `Turn ${to}'s takeover switch on`, async () => ({
-      requestId: (await turnOn(env, { activeSite: to, epoch })) ?? null,
+      requestId: await turnOn(env, { activeSite: to, epoch }),
       note: `${from} is not known to be fenced; accepted: ${reason}`,
     }));
     const opened = incident.begun("open");
@@ -201,8 +200,7 @@ export async function activation(
     await giveUpActivation(env, incident, decision, error.message);
     throw new GivenUp(`the activation of ${to} was given up: ${error.message}`, await others(env, to, decision), { cause: error });
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    letGo();
     restores.close();
   }
 }
@@ -215,7 +213,7 @@ async function assess(
   settings: Record<string, string>,
   request: ActivationRequest,
 ): Promise<Decision> {
-  const { topology, names, workspace } = env;
+  const { topology, names } = env;
   const { to, unreachable } = request;
   checkSites(env, request);
   const current = latestActivation(topology, facts);

@@ -118,7 +118,7 @@ test.each([
   [{ discard: "yes" }, 'changeover:discard is "yes"; it may be true or false'],
   [
     { adopt: "true" },
-    "changeover:adopt is true; it may be left out: only an active site takes a restored database over, as generation 2 or later",
+    "changeover:adopt is true; it may be left out: only an active site takes a restored database over, and the first one at home was none",
   ],
   [{ capacity: "2" }, 'changeover:capacity is "2"; it may be role or active'],
   [

@@ -305,6 +305,8 @@ test("a dormant site has what a recovery starts from, answers 503, and runs noth
     "archive-documents-bucket",
     "archive-media-bucket",
     "control-bucket",
+    "storage-documents-bucket",
+    "storage-media-bucket",
     "switch-bucket",
   ]);
   expect(recording.all("aws:backup/vault:Vault")).toHaveLength(1);

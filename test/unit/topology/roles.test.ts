@@ -28,7 +28,8 @@ describe("roles", () => {
     expect(role({ generation: 2, retained: [1] })).toBe("standby");
     expect(role({ generation: 2, retained: [1, 2] })).toBe("fenced");
     expect(role({ generation: 1, retained: [1] }, "secondary")).toBe("active");
-    expect(role({ generation: 1, retained: [1] }, "cold")).toBe("dormant");
+    expect(role({ generation: 1, retained: [1] }, "cold")).toBe("fenced");
+    expect(role({ generation: 2, retained: [1] }, "cold")).toBe("dormant");
   });
 
   it("exactly one site is active, whichever it is", () => {
