@@ -34,10 +34,10 @@ export interface WarmConfig {
    */
   discard: boolean;
   /**
-   * Whether the database `generation` exists already, made by a restore, and is taken over by this update:
-   * `changeover:adopt`. Left out again for the update after it. @default false
+   * The database `generation` exists already, made by a restore, and is taken over: AWS's number of it, `changeover:adopt`.
+   * Left out again once it is. @default it is created
    */
-  adopt: boolean;
+  adopt?: string;
   /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
   capacity: Capacity;
   /**
@@ -67,6 +67,9 @@ export interface DataConfig {
   /** `changeover:databaseCaFile`: file of the authorities of the database's certificate; the provider reads it. @default none */
   databaseCaFile?: string;
 }
+
+/** As RDS numbers its instances. */
+const RESOURCE_ID = /^db-[0-9A-Za-z]{2,255}$/;
 
 /** @throws BadInput with every problem of the stack's config, by key */
 export function readSiteConfig(topology: Topology, site: SiteName): SiteConfig {
@@ -100,7 +103,7 @@ function contradictions(topology: Topology, site: SiteName, role: Role, { genera
     const why = `the first database of ${site} was created empty, and no database that exists can become a replica`;
     wrong("generation", generation, `2 or more, or stay with changeover:retained ${generation}, which makes the site fenced: ${why}`);
   }
-  if (adopt && (role !== "active" || generation === 1)) {
+  if (adopt !== undefined && (role !== "active" || generation === 1)) {
     wrong("adopt", adopt, "left out: only an active site takes a restored database over, as generation 2 or later");
   }
   if (discard && !retained.some((left) => left < generation)) {
@@ -144,18 +147,22 @@ class Reader {
       this.wrong("protectedBy", protectedBy, "a site other than the active one");
     }
     const databaseCa = this.optional("databaseCa");
+    const adopt =
+      this.optional("adopt") === undefined
+        ? undefined
+        : this.text("adopt", "AWS's number of an RDS instance, as in db-ABCDEFGHIJKL", RESOURCE_ID);
     const confirmedUntil = this.time("confirmedUntil");
     return {
       generation: this.count("generation", 1),
       sourceGeneration: this.count("sourceGeneration", 1),
       retained: this.counts("retained"),
       discard: this.choice("discard", ["true", "false"], "false") === "true",
-      adopt: this.choice("adopt", ["true", "false"], "false") === "true",
       capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),
       appPassword: this.secret("appPassword", "the password of the services' role"),
       kubeconfig: this.secret("kubeconfig", `the kubeconfig of ${site}'s cluster`),
+      ...(adopt !== undefined && { adopt }),
       ...(protectedBy !== undefined && { protectedBy }),
       ...(databaseCa !== undefined && { databaseCa }),
       ...(confirmedUntil !== undefined && { confirmedUntil }),

@@ -167,7 +167,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
           ...generation(warm.generation),
           ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
           promotedElsewhere: context.gate !== undefined,
-          adopted: warm.adopt,
+          ...(warm.adopt !== undefined && { adopted: warm.adopt }),
         },
       }),
       retained: warm.retained.map((left) => ({ ...generation(left), discard: warm.discard && left < warm.generation })),

@@ -24,6 +24,8 @@ export interface Snapshot {
 export interface Place {
   address: string;
   port: number;
+  /** AWS's own number of the instance, as in `db-ABCDEFGHIJKL`. */
+  resourceId: string;
 }
 
 /** Where an instance is made: names of the region's groups. */
@@ -163,7 +165,9 @@ export class Restores {
       onState(state);
       if (/^(incompatible-|failed|gone)/.test(state)) throw new RestoreFailed(`${target} is ${state}: ${await this.lastWord(target)}`);
       const { Address: address, Port: port } = found?.Endpoint ?? {};
-      if (state === "available" && address !== undefined && port !== undefined) return { address, port };
+      const resourceId = found?.DbiResourceId;
+      if (state === "available" && address !== undefined && port !== undefined && resourceId !== undefined)
+        return { address, port, resourceId };
       if (performance.now() > until) throw new RestoreFailed(`${target} is still ${state}`);
       await sleep(POLL_MS, undefined, { signal });
     }
