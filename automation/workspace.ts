@@ -259,7 +259,8 @@ export class Workspace {
     const exported = await this.exportState(part);
     const state = exported.deployment as Checkpoint;
     const { resources = [] } = state;
-    const known = new Set(resources.map(({ urn }) => urn));
+    // What is to be replaced is deleted already, and its place is kept.
+    const known = new Set(resources.filter(({ pendingReplacement }) => !pendingReplacement).map(({ urn }) => urn));
     const begun = pending.flatMap(({ type, resource }) => (type === "creating" && !known.has(resource.urn) ? [resource] : []));
     const found = await Promise.all(
       begun.map(async (resource) => ({
@@ -269,9 +270,10 @@ export class Workspace {
       })),
     );
     const adopted = found.filter(({ id }) => id !== undefined);
+    const others = resources.filter(({ urn }) => !adopted.some((one) => one.urn === urn));
     // Importing drops the pending operations.
     const { pending_operations: _, ...rest } = state;
-    await this.importState(part, { ...exported, deployment: { ...rest, resources: [...resources, ...adopted] } });
+    await this.importState(part, { ...exported, deployment: { ...rest, resources: [...others, ...adopted] } });
     for (const { urn } of adopted) known.add(urn);
     const target = pending.map(({ resource }) => resource.urn).filter((urn) => known.has(urn));
     const until = performance.now() + ADOPT_MS;
@@ -493,6 +495,8 @@ interface StateResource {
   id?: string;
   inputs?: Record<string, unknown>;
   outputs?: Outputs;
+  /** Deleted already, so that its successor can be created. */
+  pendingReplacement?: boolean;
   /** URN and id of the provider that has it. */
   provider?: string;
 }

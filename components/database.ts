@@ -34,8 +34,12 @@ export interface LiveDatabase extends Generation {
    * A replica is promoted by somebody else meanwhile: a source that is left out changes nothing here. @default false
    */
   promotedElsewhere?: boolean;
-  /** It exists already, made by a restore: the update takes it over, as it is. @default false */
-  adopted?: boolean;
+  /**
+   * It exists already, made by a restore, and is taken over as it is: AWS's number of it, as in `db-ABCDEFGHIJKL`. Its name would
+   * not do: the provider numbers instances, and Pulumi would import it at each update anew, and mark what it has for deletion.
+   * @default it is created
+   */
+  adopted?: string;
   /** Snapshot of this region that it is made from, where it does not exist yet; once it does, that counts for nothing. @default none */
   snapshot?: string;
 }
@@ -140,7 +144,7 @@ export class Database extends pulumi.ComponentResource {
     );
 
     const instance = (one: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
-      const { generation, origin, replicaOf, promotedElsewhere = false, adopted = false, snapshot, discard = false } = one;
+      const { generation, origin, replicaOf, promotedElsewhere = false, adopted, snapshot, discard = false } = one;
       const identifier = names.database(generation);
       return new aws.rds.Instance(
         `${name}-instance-${generation}`,
@@ -175,8 +179,8 @@ export class Database extends pulumi.ComponentResource {
             password: origin.password,
           }),
         },
-        adopted
-          ? { ...parent, import: identifier, ignoreChanges: NOT_READ_BACK }
+        adopted !== undefined
+          ? { ...parent, import: adopted, ignoreChanges: NOT_READ_BACK }
           : {
               ...parent,
               ignoreChanges: [

@@ -39,10 +39,10 @@ export interface RunningConfig {
   /** Generation of the active site's database, which this one's streams from: `changeover:sourceGeneration`. @default 1 */
   sourceGeneration: number;
   /**
-   * Whether the database `generation` exists already, made by a restore, and is taken over by this update:
-   * `changeover:adopt`. Left out again for the update after it. @default false
+   * The database `generation` exists already, made by a restore, and is taken over: AWS's number of it, `changeover:adopt`.
+   * Left out again once it is. @default it is created
    */
-  adopt: boolean;
+  adopt?: string;
   /** Snapshot that the database `generation` is made from, while there is none: `changeover:snapshot`. @default none */
   snapshot?: string;
   /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
@@ -74,6 +74,9 @@ export interface DataConfig {
   /** `changeover:databaseCaFile`: file of the authorities of the database's certificate; the provider reads it. @default none */
   databaseCaFile?: string;
 }
+
+/** As RDS numbers its instances. */
+const RESOURCE_ID = /^db-[0-9A-Za-z]{2,255}$/;
 
 /** @throws BadInput with every problem of the stack's config, by key */
 export function readSiteConfig(topology: Topology, site: SiteName): SiteConfig {
@@ -114,10 +117,10 @@ function contradictions(
     const why = `the first database of ${site} was created empty, and no database that exists can become a replica`;
     wrong("generation", generation, `2 or more, or stay with changeover:retained ${generation}, which makes the site fenced: ${why}`);
   }
-  if (adopt && (role !== "active" || !bornAsCopy(topology, site, generation))) {
+  if (adopt !== undefined && (role !== "active" || !bornAsCopy(topology, site, generation))) {
     wrong("adopt", adopt, "left out: only an active site takes a restored database over, and the first one at home was none");
   }
-  if (snapshot !== undefined && (role !== "active" || adopt || !bornAsCopy(topology, site, generation))) {
+  if (snapshot !== undefined && (role !== "active" || adopt !== undefined || !bornAsCopy(topology, site, generation))) {
     wrong("snapshot", snapshot, "left out: only an active site's database is made from one, where changeover:adopt takes none over");
   }
   if (discard && !retained.some((left) => left < generation)) {
@@ -169,16 +172,20 @@ class Reader {
     }
     const databaseCa = this.optional("databaseCa");
     const snapshot = this.optional("snapshot");
+    const adopt =
+      this.optional("adopt") === undefined
+        ? undefined
+        : this.text("adopt", "AWS's number of an RDS instance, as in db-ABCDEFGHIJKL", RESOURCE_ID);
     const confirmedUntil = this.time("confirmedUntil");
     return {
       sourceGeneration: this.count("sourceGeneration", 1),
-      adopt: this.choice("adopt", ["true", "false"], "false") === "true",
       ...(snapshot !== undefined && { snapshot }),
       capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),
       appPassword: this.secret("appPassword", "the password of the services' role"),
       kubeconfig: this.secret("kubeconfig", `the kubeconfig of ${site}'s cluster`),
+      ...(adopt !== undefined && { adopt }),
       ...(protectedBy !== undefined && { protectedBy }),
       ...(databaseCa !== undefined && { databaseCa }),
       ...(confirmedUntil !== undefined && { confirmedUntil }),

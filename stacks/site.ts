@@ -190,7 +190,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
           ...generation(kept.generation, running.databasePassword),
           ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(running.sourceGeneration) }),
           promotedElsewhere: context.gate !== undefined,
-          adopted: running.adopt,
+          ...(running.adopt !== undefined && { adopted: running.adopt }),
           ...(running.snapshot !== undefined && { snapshot: running.snapshot }),
         },
       }),

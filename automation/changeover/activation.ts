@@ -136,11 +136,15 @@ export async function activation(
     }));
     const opened = incident.begun("open");
     await incident.step("restore", `Have RDS make a database of ${point.snapshot}`, async () => {
-      await restores.beginFrom(point.snapshot, identifier, place, topology.database.instanceClass, true);
-      return undefined;
+      const resourceId = await restores.beginFrom(point.snapshot, identifier, place, topology.database.instanceClass, true);
+      return { resourceId };
     });
-    const at = (found: Place): SiteFacts => ({ ...own, database: { identifier, name: topology.database.name, ...found } });
-    const config = { generation: String(generation), retained: decision.retained, adopt: "true" };
+    const { resourceId } = incident.detailOf("restore") as { resourceId: string };
+    const at = (found: Omit<Place, "resourceId">): SiteFacts => ({
+      ...own,
+      database: { identifier, name: topology.database.name, ...found },
+    });
+    const config = { generation: String(generation), retained: decision.retained, adopt: resourceId };
     // Where the database is, RDS tells when it is there; all that does without is made meanwhile.
     const armed = new Takeover(env, incident, decision, at({ address: "", port: 0 }), secrets, true, CONFIRMED_MS, true, config);
     takeover = armed;

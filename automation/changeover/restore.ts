@@ -7,7 +7,7 @@ import { openSession, type Session } from "../comparison/session";
 import { Refused, Stopped } from "../errors";
 import { databaseState, factsOf, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { onInterrupt } from "../interrupts";
-import { Restores, RestoreFailed, type Waiting } from "../probes/restores";
+import { Restores, RestoreFailed, type Place, type Waiting } from "../probes/restores";
 import type { StepList } from "../steps";
 import { holds, lastSound } from "./corruption";
 import { listDiverged } from "./diverged";
@@ -129,7 +129,7 @@ async function exchange(
   try {
     const pause = { from: incident.beganAt("pause")?.getTime() ?? 0, to: incident.beganAt("open")?.getTime() ?? 0 };
     const opened = incident.begun("open");
-    let place = incident.detailOf("recover")?.["database"] as { address: string; port: number } | undefined;
+    let place = incident.detailOf("recover")?.["database"] as Place | undefined;
     const decidedMs = incident.clock();
     if (!opened) {
       await incident.step("restore", `Have RDS restore it to ${point}`, async () => ({
@@ -176,7 +176,7 @@ async function exchange(
       (own.activation?.retained ?? []).filter((one) => one !== generation),
       generation - 1,
     );
-    const config = { generation: String(generation), retained, adopt: "true", protectedBy: before["protectedBy"] };
+    const config = { generation: String(generation), retained, adopt: place.resourceId, protectedBy: before["protectedBy"] };
     takeover = new Takeover(env, incident, decision, fresh, secrets, true, 0, true, config);
     const moved = takeover;
     if (opened) await moved.arm();

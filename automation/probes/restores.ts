@@ -24,6 +24,8 @@ export interface Snapshot {
 export interface Place {
   address: string;
   port: number;
+  /** AWS's own number of the instance, as in `db-ABCDEFGHIJKL`. */
+  resourceId: string;
 }
 
 /** Where an instance is made: names of the region's groups. */
@@ -124,6 +126,7 @@ export class Restores {
   /**
    * Asks RDS for a new instance with what a snapshot of this region has. Once, as `begin`. It is not protected: `keep` does that.
    * @param snapshot identifier @param instanceClass as in `db.r6g.large` @param multiAz whether it is to be in two zones
+   * @returns AWS's own number of it
    */
   async beginFrom(
     snapshot: string,
@@ -131,10 +134,11 @@ export class Restores {
     { subnetGroup, parameterGroup, securityGroupId }: RestoredIn,
     instanceClass: string,
     multiAz: boolean,
-  ): Promise<void> {
+  ): Promise<string> {
     const { DBInstanceAlreadyExistsFault, RestoreDBInstanceFromDBSnapshotCommand } = await import("@aws-sdk/client-rds");
+    let made: DBInstance | undefined;
     try {
-      await (
+      ({ DBInstance: made } = await (
         await this.rds()
       ).send(
         new RestoreDBInstanceFromDBSnapshotCommand({
@@ -151,10 +155,13 @@ export class Restores {
           AutoMinorVersionUpgrade: false,
           Tags: [{ Key: RESTORED_TAG.key, Value: RESTORED_TAG.value }],
         }),
-      );
+      ));
     } catch (error) {
       if (!(error instanceof DBInstanceAlreadyExistsFault)) throw error;
+      made = await this.instance(target);
     }
+    if (made?.DbiResourceId === undefined) throw new Error(`RDS does not say which instance ${target} is`);
+    return made.DbiResourceId;
   }
 
   /** Waits until the new instance can be used. @throws RestoreFailed with what RDS says of it */
@@ -166,7 +173,9 @@ export class Restores {
       onState(state);
       if (/^(incompatible-|failed|gone)/.test(state)) throw new RestoreFailed(`${target} is ${state}: ${await this.lastWord(target)}`);
       const { Address: address, Port: port } = found?.Endpoint ?? {};
-      if (state === "available" && address !== undefined && port !== undefined) return { address, port };
+      const resourceId = found?.DbiResourceId;
+      if (state === "available" && address !== undefined && port !== undefined && resourceId !== undefined)
+        return { address, port, resourceId };
       if (performance.now() > until) throw new RestoreFailed(`${target} is still ${state}`);
       await sleep(POLL_MS, undefined, { signal });
     }

@@ -117,9 +117,10 @@ test.each([
   ],
   [{ discard: "yes" }, 'changeover:discard is "yes"; it may be true or false'],
   [
-    { adopt: "true" },
-    "changeover:adopt is true; it may be left out: only an active site takes a restored database over, and the first one at home was none",
+    { adopt: "db-ABC123" },
+    'changeover:adopt is "db-ABC123"; it may be left out: only an active site takes a restored database over, and the first one at home was none',
   ],
+  [{ adopt: "true" }, 'changeover:adopt is "true"; it may be AWS\'s number of an RDS instance, as in db-ABCDEFGHIJKL'],
   [{ capacity: "2" }, 'changeover:capacity is "2"; it may be role or active'],
   [
     { confirmedUntil: "tomorrow" },
