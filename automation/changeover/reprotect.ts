@@ -17,6 +17,7 @@ import {
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
+import { copyJournal } from "./elsewhere";
 import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
 import type { Confirm } from "./failover";
@@ -77,6 +78,7 @@ export async function reprotect(
   if (!decision) {
     await incident.step("assess", `Look at ${site}`, async () => {
       decision = await assess(env, facts, own, secrets, request);
+      copyJournal(env, incident, decision.active);
       return { decision, note: `a new database, generation ${decision.generation}, is to stream from ${decision.active}` };
     });
   }

@@ -1,11 +1,11 @@
 import { BadInput } from "../../topology/errors";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
 import { factsOf, siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
-import { JournalCopies } from "./copies";
 import { activation, giveUpActivation, type ActivationRequest } from "./activation";
-import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
+import { completeJournals, controlBuckets, copyJournal, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import { Incident, thisDriver, type Opening } from "./incident";
@@ -91,20 +91,28 @@ export async function begin<K extends Kind>(
 }
 
 /**
- * Looks for a changeover that another machine left. A failover asks its target's bucket alone, and goes on where that does
- * not answer.
+ * Looks for a changeover that another machine left. A failover asks its target's bucket alone. A planned move needs both warm
+ * sites and is refused where one of them does not answer, a re-protection where its own does not; a lost region is not to
+ * hold up what has to be done at another.
  * @throws Refused where there is one, by name, or where it cannot be known
  */
 async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: Requests[K], list: StepList): Promise<void> {
   const targets = controlBuckets(env, UNPLANNED.includes(kind) && "to" in request ? [request.to] : undefined);
-  const found = await openElsewhere(env, targets).catch((error: unknown) => {
-    const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
-    // What has to be done at one site is not to wait for another.
-    if (!UNPLANNED.includes(kind) && kind !== "restore")
-      throw new Refused(problem, "a planned move needs both sites; bring that region back first");
-    list.warn(problem);
-    return [];
+  const needed = (site: SiteName): boolean =>
+    kind === "reprotect"
+      ? "site" in request && site === request.site
+      : kind === "switchover" && env.topology.sites[site]?.standby === "warm";
+  const asked = targets.map(async (target) => {
+    try {
+      return await openElsewhere(env, target);
+    } catch (error) {
+      const problem = `whether another machine has a changeover under way at ${target.site} is not known: ${(error as Error).message}`;
+      if (needed(target.site)) throw new Refused(problem, "a planned move needs both sites; bring that region back first");
+      list.warn(problem);
+      return [];
+    }
   });
+  const found = (await Promise.all(asked)).flat();
   const [other] = found;
   if (!other) return;
   const takeOver = UNPLANNED.includes(kind) ? `, and this ${kind} takes over from it with --supersede ${other.id}` : "";
@@ -223,15 +231,18 @@ function remember({ workspace }: Environment, { outputs }: Incident): void {
   for (const [part, kept] of Object.entries(outputs)) workspace.remember(part, kept);
 }
 
-/** Copies the journal to the control bucket of a site that is not being left. */
-function copy({ topology, names }: Environment, incident: Incident, request: Requests[Kind]): void {
+/**
+ * Copies the journal to the control bucket of a site that is not being left: of the target, of the one beside that which is
+ * restored, or of the active site, which a re-protection knows once it has looked.
+ */
+function copy(env: Environment, incident: Incident, request: Requests[Kind]): void {
   const site =
     "to" in request
       ? request.to
-      : Object.keys(topology.sites).find((name) => name !== request.site && topology.sites[name]?.standby === "warm");
-  const region = site === undefined ? undefined : topology.sites[site]?.region;
-  if (site === undefined || region === undefined) return;
-  incident.copyTo(new JournalCopies({ site, region, bucket: names.site(site).controlBucket }, incident.id));
+      : incident.kind === "reprotect"
+        ? (incident.detailOf("assess")?.["decision"] as { active: SiteName } | undefined)?.active
+        : sitesThatAre("warm", env.topology).find((name) => name !== request.site);
+  if (site !== undefined) copyJournal(env, incident, site);
 }
 
 /** Ends the incident that an approved failover takes over from. */

@@ -18,6 +18,7 @@ import { BenchLab } from "./lab";
 import { RESULTS, isWhole, readOptions, type Options, type Part } from "./options";
 import { PlanBench, type PlanTime } from "./plan";
 import { goalsOf } from "./reach";
+import { recover } from "./recovery";
 import { resultsPage } from "./results";
 import { switchovers } from "./switchover";
 
@@ -100,6 +101,8 @@ async function measureParts(lab: BenchLab, { only, runs, switchovers: moves }: O
     ...(failovers.changeover.length > 0 && { failover: failovers }),
     ...(wanted("switchover") && { switchover: await switchovers(lab, moves) }),
     ...(plans.length > 0 && { plans }),
+    // The last of all: the service ends at another site.
+    ...(wanted("recovery") && { recovery: await recover(lab) }),
   };
 }
 

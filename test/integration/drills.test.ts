@@ -44,4 +44,19 @@ describe("a drill", () => {
     expect(reprotections.map(({ site }) => site)).toEqual(["secondary"]);
     expect(left).toEqual({ processes: 0, locks: 0, pendingOperations: 0 });
   });
+
+  it("of both regions activates the cold site from its copies, and brings the service home", async () => {
+    const { changeovers, objectives, tiers, writers, reprotections, oldSite, left } = await drill("multi-region-outage");
+    expect([...objectives, ...tiers].filter(({ met }) => !met)).toEqual([]);
+    expect(objectives.map(({ name }) => name)).toEqual(expect.arrayContaining(["multi-region-outage RTO", "multi-region-outage RPO"]));
+    expect(changeovers.map(({ kind, from, to, epoch }) => [kind, from, to, epoch])).toEqual([
+      ["activation", "primary", "cold", 2],
+      ["failback", "cold", "primary", 3],
+    ]);
+    expect(changeovers[0]?.callsToLostRegion).toBe(0);
+    expect(changeovers[1]?.rpo.lost).toBe(0);
+    expect([writers.duplicated, oldSite?.accepted]).toEqual([0, 0]);
+    expect(reprotections.map(({ site }) => site)).toEqual(["primary", "secondary"]);
+    expect(left).toEqual({ processes: 0, locks: 0, pendingOperations: 0 });
+  });
 });
