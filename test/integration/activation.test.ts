@@ -13,13 +13,16 @@ const BOTH = ["--unreachable", "primary,secondary"];
 const ACCEPTED = ["--accept-unfenced", "the test took both away"];
 const TO_COLD = ["failover", "--to", "cold"];
 
+/** S3 archives nothing smaller. */
+const LARGE = "the first\n".repeat(20_000);
+
 describe("an activation of the cold site", () => {
   let circle: Circle;
   let roles: Roles;
 
   beforeAll(async () => {
-    ({ circle, roles } = await Circle.ready(undefined));
-    for (const bucket of circle.topology.storage.buckets) await put("primary", bucket, "first.txt", "the first");
+    ({ circle, roles } = await Circle.ready(undefined, ["--storage-day", "30s"]));
+    for (const bucket of circle.topology.storage.buckets) await put("primary", bucket, "first.txt", LARGE);
     const since = new Date().toISOString();
     await vi.waitFor(
       async () => {
@@ -70,12 +73,19 @@ describe("an activation of the cold site", () => {
   });
 
   it("is planned: what it would begin with, and when the archive can be read", async () => {
-    const { code, stdout, stderr } = await changeover(["plan", "--to", "cold", "--json"], circle.env);
-    expect([code, stderr]).toEqual([0, ""]);
-    const { cold } = JSON.parse(stdout) as Plan;
-    expect(cold?.snapshot).toMatch(/^awsbackup:/);
-    expect(cold?.objects.map(({ objects, archived }) => [objects, archived])).toEqual(circle.topology.storage.buckets.map(() => [1, 1]));
-    for (const { tier, toMs } of cold?.objects ?? []) expect([tier === "none", toMs > 0]).toEqual([false, true]);
+    await vi.waitFor(
+      async () => {
+        const { code, stdout, stderr } = await changeover(["plan", "--to", "cold", "--json"], circle.env);
+        expect([code, stderr]).toEqual([0, ""]);
+        const { cold } = JSON.parse(stdout) as Plan;
+        expect(cold?.snapshot).toMatch(/^awsbackup:/);
+        // They were archived since.
+        const found = cold?.objects.map(({ objects, archived, tier }) => [objects, archived, tier]);
+        expect(found).toEqual(circle.topology.storage.buckets.map(() => [1, 1, "Expedited"]));
+        for (const { toMs } of cold?.objects ?? []) expect(toMs).toBe(300_000);
+      },
+      { timeout: 120_000, interval: 1_000 },
+    );
   });
 
   it("serves from what lies in its own region: one writer, not a call to what is lost, the archive's objects last", async () => {
@@ -91,7 +101,7 @@ describe("an activation of the cold site", () => {
     expect(sites.find(({ name }) => name === "cold")).toMatchObject({ role: "active", database: "primary", writes: "open", traffic: true });
     const objects = new Objects(circle.topology.sites["cold"]!.region);
     const bucket = namesFor(circle.topology, "lab").site("cold").bucket("media");
-    expect(await objects.get(bucket, "first.txt")).toBe("the first");
+    expect(await objects.get(bucket, "first.txt")).toBe(LARGE);
     objects.close();
   });
 

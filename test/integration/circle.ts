@@ -41,9 +41,10 @@ export class Circle {
     readonly clients: Clients,
   ) {}
 
-  static async up(): Promise<Circle> {
+  /** @param args more of the command line of `lab up` */
+  static async up(args: readonly string[] = []): Promise<Circle> {
     await changeover(["lab", "down"]);
-    const env = await labUp();
+    const env = await labUp(args);
     // What this process asks is asked of the lab, too.
     Object.assign(process.env, env);
     const topology = loadTopology(join(ROOT, "topology.yaml"));
@@ -52,7 +53,7 @@ export class Circle {
   }
 
   /** The service protected, and clients that write. Whatever a case before left is finished; where it cannot be, the lab is a new one. */
-  static async ready(before: Circle | undefined): Promise<{ circle: Circle; roles: Roles }> {
+  static async ready(before: Circle | undefined, args: readonly string[] = []): Promise<{ circle: Circle; roles: Roles }> {
     const ready = async (circle: Circle): Promise<{ circle: Circle; roles: Roles }> => {
       const roles = await circle.protect();
       await circle.write();
@@ -65,7 +66,7 @@ export class Circle {
         process.stderr.write(`a new lab, as the one before could not be brought to rest: ${(error as Error).message}\n`);
       }
     }
-    return ready(await Circle.up());
+    return ready(await Circle.up(args));
   }
 
   /** Ends what a case began beside changeovers. */
