@@ -1,31 +1,51 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { DrillResult } from "../../lab/drill/result";
 import { runningLab } from "../../lab/control";
-import { changeover } from "./command";
+import { ROOT, changeover, run } from "./command";
 
 /** Each scenario as an operator types it, in a lab of its own, with clients that write all the while. */
 describe("a drill", () => {
   let folder: string;
+  /** What an operator's shell may point at: the real sites. Their replication and backups stay what they are, as nobody calls. */
+  let real: Record<string, string>;
+  let clouds: Server;
+  let calls = 0;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "drills-"));
+    clouds = createServer((_request, response) => {
+      calls += 1;
+      response.writeHead(500).end();
+    });
+    await new Promise<void>((resolve) => clouds.listen(0, "127.0.0.1", resolve));
+    mkdirSync(join(folder, "state"));
+    real = {
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${(clouds.address() as AddressInfo).port}`,
+      PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+      KUBECONFIG: join(folder, "kubeconfig"),
+      CHANGEOVER_JOURNALS: join(folder, "journals"),
+    };
     await changeover(["lab", "down"]);
   });
   afterEach(async () => {
     // It took its lab down itself.
     expect(await runningLab()).toBeUndefined();
+    expect((await run("pgrep", ["-f", join(ROOT, ".lab")])).stdout).toBe("");
+    expect([calls, readdirSync(join(folder, "state"))]).toEqual([0, []]);
   });
   afterAll(() => {
+    clouds.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   async function drill(scenario: string): Promise<DrillResult> {
-    const { code, stdout, stderr } = await changeover(["drill", scenario, "--json", "--out", join(folder, scenario)], {
-      CHANGEOVER_JOURNALS: join(folder, "journals"),
-    });
+    const { code, stdout, stderr } = await changeover(["drill", scenario, "--json", "--out", join(folder, scenario)], real);
     expect([code, stderr]).toEqual([0, expect.any(String)]);
     return JSON.parse(stdout) as DrillResult;
   }
@@ -43,6 +63,21 @@ describe("a drill", () => {
     expect(changeovers[0]?.restored?.reinstated).toBeGreaterThan(0);
     expect(reprotections.map(({ site }) => site)).toEqual(["secondary"]);
     expect(left).toEqual({ processes: 0, locks: 0, pendingOperations: 0 });
+  });
+
+  it("that is interrupted leaves nothing behind", async () => {
+    const args = [join(ROOT, "bin", "changeover.mjs"), "drill", "switchover", "--out", join(folder, "interrupted")];
+    const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...real }, stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    const hear = (text: string): void => {
+      const writing = /Clients write/;
+      if (!writing.test(said) && writing.test(said + text)) setTimeout(() => child.kill("SIGINT"), 2_000);
+      said += text;
+    };
+    child.stdout.setEncoding("utf8").on("data", hear);
+    child.stderr.setEncoding("utf8").on("data", hear);
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect([code, said]).toEqual([4, expect.stringMatching(/the drill was interrupted[^]*the lab was taken down/)]);
   });
 
   it("of both regions activates the cold site from its copies, and brings the service home", async () => {
