@@ -57,8 +57,9 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const otherWarmSites = others.filter((other) => topology.sites[other]?.standby === "warm");
   const guards = others.map((other) => all.site(other).guardRoleArn);
 
-  const tiers = running ? planWorkloads(topology, role, running.capacity) : [];
-  const services = tiers.flatMap((tier) => tier.services);
+  const planned = planWorkloads(topology, role, running?.capacity);
+  const tiers = running ? planned : [];
+  const services = planned.flatMap((tier) => tier.services);
   /** What no role makes a difference to, and the database does without. */
   const around = async (): Promise<{ balancer: Balancer; ownBuckets: Record<"switch" | "control", pulumi.Output<string>> }> => {
     const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
@@ -151,8 +152,14 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   });
   const retained = (password?: pulumi.Output<string>): RetainedDatabase[] =>
     kept.retained.map((left) => ({ ...generation(left, password), discard: kept.discard && left < kept.generation }));
+  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
+  // A dormant site has its roles too: IAM changes nothing while its own region is lost.
+  const guardRole = (): GuardRole => new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  const backupRole = (): BackupRole => new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
   if (!running) {
     const { vaultArn } = backups();
+    guardRole();
+    backupRole();
     new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: [...late, ...looks] }, inRegion);
     // Empty while nobody works here; to take buckets away again that objects were locked in, nobody can.
     storage();
@@ -263,7 +270,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const surroundings = await held;
   const { balancer, ownBuckets } = surroundings;
 
-  new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  guardRole();
   const { buckets: ownObjects } = storage();
 
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
@@ -276,8 +283,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     : undefined;
 
   const { vault, vaultArn } = backups();
-  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
-  const { arn: roleArn } = new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
+  const { arn: roleArn } = backupRole();
   // Behind the switch: whoever waits for the tiers 0 and 1 does not wait for this.
   if (takeover) {
     new BackupPlan(
