@@ -182,7 +182,8 @@ export async function activation(
       return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
     });
     await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
-      await armed.data();
+      // The `data` stack learns from this one where the database is.
+      await armed.data(true);
       await workspace.configure(to, { adopt: undefined });
       await updateStack(env, incident, to);
       return undefined;

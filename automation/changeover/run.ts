@@ -41,6 +41,8 @@ const IRREVERSIBLE: Record<Kind, Step> = {
 
 /** Nobody has time to look into what another one left, or a place to ask for it. */
 const UNPLANNED: readonly Kind[] = ["failover", "activation"];
+/** Of a site that has to answer. */
+const PLANNED: readonly Kind[] = ["switchover", "reprotect"];
 
 const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
@@ -91,23 +93,20 @@ export async function begin<K extends Kind>(
 }
 
 /**
- * Looks for a changeover that another machine left. A failover asks its target's bucket alone. A planned move needs both warm
- * sites and is refused where one of them does not answer, a re-protection where its own does not; a lost region is not to
- * hold up what has to be done at another.
+ * Looks for a changeover that another machine left. An unplanned move asks its target's bucket alone. A planned move and a
+ * re-protection are refused where the bucket of the site that they are for does not answer; any other lost region is not to
+ * hold up what has to be done here.
  * @throws Refused where there is one, by name, or where it cannot be known
  */
 async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: Requests[K], list: StepList): Promise<void> {
   const targets = controlBuckets(env, UNPLANNED.includes(kind) && "to" in request ? [request.to] : undefined);
-  const needed = (site: SiteName): boolean =>
-    kind === "reprotect"
-      ? "site" in request && site === request.site
-      : kind === "switchover" && env.topology.sites[site]?.standby === "warm";
+  const aim = "to" in request ? request.to : request.site;
   const asked = targets.map(async (target) => {
     try {
       return await openElsewhere(env, target);
     } catch (error) {
       const problem = `whether another machine has a changeover under way at ${target.site} is not known: ${(error as Error).message}`;
-      if (needed(target.site)) throw new Refused(problem, "a planned move needs both sites; bring that region back first");
+      if (target.site === aim && PLANNED.includes(kind)) throw new Refused(problem, "bring that region back first");
       list.warn(problem);
       return [];
     }
