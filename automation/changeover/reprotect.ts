@@ -17,6 +17,7 @@ import {
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
+import { catchUp } from "./catch-up";
 import { copyJournal } from "./elsewhere";
 import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
@@ -140,7 +141,10 @@ export async function reprotect(
   await incident.step("copy", `Copy ${active}'s buckets to it`, async () => {
     await workspace.configure(active, { protectedBy: site, confirmedUntil: undefined });
     await updateStack(env, incident, active);
-    return undefined;
+    const copied = await catchUp(env, active, site, (note) => {
+      incident.list.note("copy", note);
+    });
+    return { ...copied, note: copied.objects === 0 ? undefined : `${copied.objects} objects that were written before` };
   });
   let lagMs = 0;
   await incident.step(

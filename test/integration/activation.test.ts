@@ -1,7 +1,7 @@
 import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BackupReport } from "../../automation/backups/verify";
-import type { MoveReport } from "../../automation/changeover/report";
+import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
 import type { Plan } from "../../automation/plan";
 import { Objects } from "../../automation/objects";
 import { namesFor } from "../../topology/names";
@@ -109,6 +109,16 @@ describe("an activation of the cold site", () => {
     for (const site of [roles.active, roles.standby]) await circle.heal(site);
     const { takes, silent } = await circle.writers(await circle.doors(["cold", roles.active]), 20_000);
     expect({ takes, silent }).toEqual({ takes: ["cold"], silent: [] });
+  });
+
+  it("is protected by one of them, which gets the objects that were written meanwhile", async () => {
+    await put("cold", "media", "meanwhile.txt", "written at the cold site");
+    const report = await circle.done<ReprotectReport>(["reprotect", "--site", roles.active]);
+    expect(report).toMatchObject({ site: roles.active, active: "cold", epoch: 2 });
+    const objects = new Objects(circle.topology.sites[roles.active]!.region);
+    const bucket = namesFor(circle.topology, "lab").site(roles.active).bucket("media");
+    expect(await objects.get(bucket, "meanwhile.txt")).toBe("written at the cold site");
+    objects.close();
   });
 
   async function put(site: string, bucket: string, key: string, body: string): Promise<void> {
