@@ -188,13 +188,13 @@ export async function activation(
       await updateStack(env, incident, to);
       return undefined;
     });
-    await incident.step("copy", "Copy the archive's objects", async () => {
+    await incident.step("retrieve", "Copy the archive's objects", async () => {
       const copied = await copyBack(env, to, await retrieving, stopping.signal, (note) => {
-        incident.list.note("copy", note);
+        incident.list.note("retrieve", note);
       });
       return { ...copied, note: `${copied.objects} objects` };
     });
-    const objects = incident.detailOf("copy") as unknown as Amount;
+    const objects = incident.detailOf("retrieve") as unknown as Amount;
     const report = await armed.report(decidedMs, fencedMs);
     const copy = { snapshot: point.snapshot, at: point.at, ageMs };
     return { kind: "activation", from, to, epoch, ...report, fenced: { known: false, reason }, copy, objects };

@@ -86,7 +86,8 @@ export type Step =
   | "restore"
   | "recover"
   | "check"
-  | "list";
+  | "list"
+  | "retrieve";
 
 /** What a step does to a site; the words of the model. `old` is the site that is left, `target` the one that takes over. */
 export type Effect =
@@ -181,7 +182,7 @@ export const EDGES: readonly Edge[] = [
     ["traffic", "switched", ["switch-target-on"], "target"],
     ["verify", "verified", ["verify-target"]],
     ["data", "connected", [], "data"],
-    ["copy", "exposed"],
+    ["retrieve", "exposed"],
   ]),
   // Begins as well where nothing stands behind the active site, which is the target here.
   ...chain("restore", "protected", [

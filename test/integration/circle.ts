@@ -2,11 +2,12 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
+import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { addressesOf } from "../../automation/probes/resolver";
 import type { SiteStatus, Status } from "../../automation/status";
 import { Workspace } from "../../automation/workspace";
 import { loadTopology } from "../../stacks/topology-file";
-import { DATABASE_APP } from "../../topology/names";
+import { DATABASE_APP, namesFor } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { accountOfMoves } from "../../lab/clients/account";
 import { readLedger } from "../../lab/clients/ledger";
@@ -95,6 +96,24 @@ export class Circle {
       },
       { timeout: ANSWER_MS, interval: 500 },
     );
+  }
+
+  /** Waits until a cold site has a copy of the active one's database. */
+  async copied(cold: SiteName, active: SiteName): Promise<void> {
+    const generation = (await this.workspace.outputs(active))["generation"] as number;
+    const names = namesFor(this.topology, "lab");
+    const points = new RecoveryPoints(names.site(cold).region);
+    try {
+      await vi.waitFor(
+        async () => {
+          const found = await points.in(names.site(cold).vault, names.site(active).databaseArn(generation));
+          expect(found.length).toBeGreaterThan(0);
+        },
+        { timeout: 240_000, interval: 1_000 },
+      );
+    } finally {
+      points.close();
+    }
   }
 
   async status(skip: SiteName[] = []): Promise<Status> {

@@ -71,7 +71,7 @@ const WAYS: Record<Kind, [State, Step | undefined, "leave" | "reopen" | undefine
     ["serving", "traffic", undefined],
     ["switched", "verify", undefined],
     ["verified", "data", undefined],
-    ["connected", "copy", undefined],
+    ["connected", "retrieve", undefined],
     ["exposed", undefined, undefined],
   ],
   restore: [
