@@ -24,7 +24,7 @@ import { withGeneration } from "./retire";
 import { leapSequences } from "./sequences";
 import { databaseOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
-import { turnOff, turnOn } from "./takeover-switch";
+import { turnOn } from "./takeover-switch";
 
 export interface ActivationRequest {
   /** A dormant site. */
@@ -129,11 +129,6 @@ export async function activation(
   const retrieving = retrieve(env, to);
   retrieving.catch(() => undefined);
   try {
-    const reason = request.acceptUnfenced ?? "";
-    await incident.step("fence", `Turn ${to}'s takeover switch on`, async () => ({
-      requestId: await turnOn(env, { activeSite: to, epoch }),
-      note: `${from} is not known to be fenced; accepted: ${reason}`,
-    }));
     const opened = incident.begun("open");
     await incident.step("restore", `Have RDS make a database of ${point.snapshot}`, async () => {
       const resourceId = await restores.beginFrom(point.snapshot, identifier, place, topology.database.instanceClass, true);
@@ -170,6 +165,11 @@ export async function activation(
         return { rows, sequences, note: `${rows} rows` };
       });
     }
+    const reason = request.acceptUnfenced ?? "";
+    await incident.step("fence", `Turn ${to}'s takeover switch on`, async () => ({
+      requestId: await turnOn(env, { activeSite: to, epoch }),
+      note: `${from} is not known to be fenced; accepted: ${reason}`,
+    }));
     const fencedMs = incident.clock();
     await incident.step("open", "Open it for writes", () => armed.open());
     await incident.step("services", "Tiers 0 and 1", () => armed.services(), topology.tiers[1]?.maxDowntime);
@@ -200,8 +200,9 @@ export async function activation(
     return { kind: "activation", from, to, epoch, ...report, fenced: { known: false, reason }, copy, objects };
   } catch (error) {
     await takeover?.abandon("stopped");
-    if (incident.begun("open") || !retreatFrom("activation", incident.state) || stopping.signal.aborted) throw error;
-    if (!(error instanceof RestoreFailed)) throw error;
+    if (incident.begun("fence") || !retreatFrom("activation", incident.state) || stopping.signal.aborted) throw error;
+    // What the one before had done at a site that may live, an operator has to undo.
+    if (!(error instanceof RestoreFailed) || incident.opening.supersedes) throw error;
     await giveUpActivation(env, incident, decision, error.message);
     throw new GivenUp(`the activation of ${to} was given up: ${error.message}`, await others(env, to, decision), { cause: error });
   } finally {
@@ -348,11 +349,10 @@ async function copyBack(
   }
 }
 
-/** Back to dormant: the switch is off, the new database and what was made for it go. */
+/** Back to dormant: the new database and what was made for it go. Its takeover switch was never on. */
 export async function giveUpActivation(env: Environment, incident: Incident, decision: MoveDecision, reason: string): Promise<void> {
   const { to, before, identifier } = decision as Decision;
   await incident.record({ event: "retreat", detail: { reason, state: incident.state } });
-  if (incident.begun("fence")) await turnOff(env, to);
   if (incident.begun("prepare")) {
     await env.workspace.configure(to, before);
     await updateStack(env, incident, to);

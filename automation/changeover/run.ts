@@ -36,7 +36,7 @@ const IRREVERSIBLE: Record<Kind, Step> = {
   switchover: "promote",
   reprotect: "rebuild",
   restore: "open",
-  activation: "open",
+  activation: "fence",
 };
 
 /** Nobody has time to look into what another one left, or a place to ask for it. */
@@ -267,7 +267,10 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
   const decision = kind === "reprotect" ? undefined : decisionOf(incident);
-  if (kind === "activation" && decision) await giveUpActivation(env, incident, decision, "given up by the operator");
+  if (kind === "activation" && decision) {
+    await giveUpActivation(env, incident, decision, "given up by the operator");
+    if (open.opening.supersedes) await unfence(env, incident, decision.from, decision.fromEpoch);
+  }
   if (kind === "restore" && decision) await giveUpRestore(env, incident, decision, "given up by the operator");
   if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
   if (kind === "failover" && decision) {

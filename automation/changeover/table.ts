@@ -95,6 +95,7 @@ export type Effect =
   | "pause-old"
   | "drain"
   | "promote-target"
+  | "restore-target"
   | "open-target"
   | "switch-target-on"
   | "switch-old-off"
@@ -168,15 +169,16 @@ export const EDGES: readonly Edge[] = [
     ["copy", "copying", [], "active"],
     ["stream", "protected", ["await-stream"]],
   ]),
-  // Of a dormant site, which has nothing but copies: `old` and whatever stood by it are lost.
+  // Of a dormant site, which has nothing but copies: `old` and whatever stood by it are lost. The switch comes late: a site that comes
+  // back while the database is made serves meanwhile, and the activation is given up.
   ...chain("activation", "protected", [
     ["assess", "assessed"],
     ["approve", "approved"],
-    ["fence", "fenced", ["switch-target-on", "fence-old"]],
     ["restore", "restoring"],
     ["prepare", "armed", [], "target"],
-    ["recover", "recovered"],
+    ["recover", "recovered", ["restore-target"]],
     ["check", "checked"],
+    ["fence", "fenced", ["switch-target-on", "fence-old"]],
     ["open", "open", ["open-target"]],
     ["services", "serving", [], "target"],
     ["traffic", "switched", ["switch-target-on"], "target"],
@@ -220,8 +222,7 @@ export const RETREATS: readonly Retreat[] = [
   { kind: "switchover", from: ["assessed", "compared", "approved", "prepared"], undo: "leave", to: "protected" },
   { kind: "switchover", from: ["paused", "steered", "drained"], undo: "reopen", to: "protected" },
   { kind: "reprotect", from: ["assessed", "approved", "fenced", "compared"], undo: "leave", to: "exposed" },
-  { kind: "activation", from: ["assessed", "approved"], undo: "leave", to: "protected" },
-  { kind: "activation", from: ["fenced", "restoring", "armed", "recovered", "checked"], undo: "reopen", to: "protected" },
+  { kind: "activation", from: ["assessed", "approved", "restoring", "armed", "recovered", "checked"], undo: "leave", to: "protected" },
   { kind: "restore", from: ["assessed", "approved"], undo: "leave", to: "protected" },
   { kind: "restore", from: ["restoring", "paused", "recovered", "checked", "prepared"], undo: "reopen", to: "protected" },
 ];

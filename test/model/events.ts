@@ -40,7 +40,7 @@ export function events(state: State, rules: Rules): Move[] {
         const open = site.mark === "open";
         Object.assign(next.sites[place], { database: "primary", promoting: undefined, lag: 0, lease: open, sessions: open, looked: true });
       });
-    } else if (site.database === "stale") continue;
+    } else if (site.database === "stale" || site.database === "none") continue;
     else if (site.database === "replica") {
       const source = state.sites[other(place)];
       if (linked(state) && source.database === "primary" && site.lag > 0) {
