@@ -67,7 +67,8 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
   const values = { activeSite: to, epoch: String(next.epoch), ...(cold && { snapshot: cold.snapshot }) };
   const { operations, unchanged } = await plannedOperations(
     env,
-    [to, "data"].map((part) => [part, values]),
+    // What is inside a database that is not there yet nobody can look at; a copy has it all.
+    (cold ? [to] : [to, "data"]).map((part) => [part, values]),
     unreachable,
   );
   const { rtoMs, rpoMs } = cold ? estimateActivation(topology) : estimateFailover(topology);
