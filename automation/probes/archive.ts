@@ -185,7 +185,8 @@ export class Archive {
       const last = there.get(key)?.modified ?? target.deleted.get(key);
       return last !== undefined && last.getTime() >= than.getTime();
     };
-    const missing = source.objects.filter(({ key, modified }) => !newer(key, modified));
+    // A replica keeps its original's version and time.
+    const missing = source.objects.filter(({ key, versionId, modified }) => there.get(key)?.versionId !== versionId && !newer(key, modified));
     const copied: Amount = { objects: 0, bytes: 0 };
     await eachOf(
       missing.filter(({ state }) => state === "readable"),
