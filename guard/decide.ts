@@ -38,7 +38,7 @@ export type Decision =
   | { action: "open"; epoch: Epoch; reason: string }
   /** Shut the database, and say that this epoch did it. */
   | { action: "fence"; epoch: Epoch; reason: string }
-  /** Leave everything as it is, the lease too. */
+  /** Leave everything as it is, the lease too: once it has run out, nobody may be logged in any more. */
   | { action: "hold"; reason: string };
 
 /** The rules, in the order in which they count. */

@@ -90,7 +90,7 @@ export async function activation(
   let decision = decisionOf(incident) as Decision | undefined;
   if (!decision) {
     await incident.step("assess", `Look at ${to}'s copies`, async () => {
-      decision = await assess(env, facts, own, secrets, settings, request);
+      decision = await assess(env, facts, own, secrets, settings, request, incident.opening.supersedes?.epoch ?? 0);
       const { point, ageMs } = decision;
       return { decision, unreachable: request.unreachable, note: `${point.snapshot} of ${point.at}, ${formatDuration(ageMs)} old` };
     });
@@ -218,12 +218,14 @@ async function assess(
   secrets: Record<string, string>,
   settings: Record<string, string>,
   request: ActivationRequest,
+  /** Epoch of a changeover that was left midway: a site may be open in it already. */
+  left: number,
 ): Promise<Decision> {
   const { topology, names } = env;
   const { to, unreachable } = request;
   checkSites(env, request);
   const current = latestActivation(topology, facts);
-  const epoch = request.epoch ?? current.epoch + 1;
+  const epoch = request.epoch ?? Math.max(current.epoch, left) + 1;
   const { region, vault } = names.site(to);
   const source = facts.find(({ site }) => site === current.activeSite)?.activation?.generation ?? 1;
   const points = await pointsOf(region, vault, names.site(current.activeSite).databaseArn(source));

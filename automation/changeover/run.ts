@@ -79,6 +79,7 @@ export async function begin<K extends Kind>(
   const supersedes = open && {
     id: open.id,
     openedAt: open.openedAt,
+    epoch: open.epoch,
     promoting: open.promoting || open.partial,
     engines: open.engines,
   };

@@ -186,7 +186,9 @@ export class Archive {
       return last !== undefined && last.getTime() >= than.getTime();
     };
     // A replica keeps its original's version and time.
-    const missing = source.objects.filter(({ key, versionId, modified }) => there.get(key)?.versionId !== versionId && !newer(key, modified));
+    const missing = source.objects.filter(
+      ({ key, versionId, modified }) => there.get(key)?.versionId !== versionId && !newer(key, modified),
+    );
     const copied: Amount = { objects: 0, bytes: 0 };
     await eachOf(
       missing.filter(({ state }) => state === "readable"),

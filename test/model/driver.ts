@@ -48,7 +48,7 @@ function begin(state: State, rules: Rules): Move[] {
     ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, reached + 1)] : []),
     ...(!opened && both && isReplica && linked(state) ? [start("switchover", to, reached + 1)] : []),
     ...(!opened && both && !isReplica && !isCold ? [start("reprotect", from, reached)] : []),
-    ...(reachable(state, to) && isDormant ? [start("activation", to, reached + 1)] : []),
+    ...(reachable(state, to) && isDormant ? [start("activation", to, Math.max(reached, opened?.epoch ?? 0) + 1)] : []),
     ...(!opened && reachable(state, from) && state.sites[from].database === "primary" ? [start("restore", from, reached + 1)] : []),
   ];
 }
@@ -84,7 +84,11 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const effect = edge.effects[driver.done];
   if (effect !== undefined) {
     return perform(state, rules, driver, effect).map(({ how, next, done }) => {
-      const after = { begun: true, asked: driver.asked || effect === "promote-target", done: driver.done + Number(done) };
+      const after = {
+        begun: true,
+        asked: driver.asked || effect === "promote-target" || (driver.kind === "restore" && effect === "open-target"),
+        done: driver.done + Number(done),
+      };
       return make(`${edge.step}: ${effect}${how}`, (_, own) => Object.assign(own, after), next);
     });
   }

@@ -34,7 +34,11 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
       const fence = when(kind !== "activation" && ofOld && from.markEpoch <= epoch, (next) => {
         setMark(next, old, "fenced", epoch);
       });
-      const accept = when(kind === "failover" || kind === "activation", (next) => (next.sites[old].unfenced = true), " (not fenced, accepted by name)");
+      const accept = when(
+        kind === "failover" || kind === "activation",
+        (next) => (next.sites[old].unfenced = true),
+        " (not fenced, accepted by name)",
+      );
       return [...fence, ...accept];
     }
     case "pause-old":
@@ -58,7 +62,15 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
       if (to.database === "primary") return outcome();
       // A copy has the mark of when it was taken.
       return when(ofTarget, (next) => {
-        const copied = { database: "primary", lag: 0, mark: "open", markEpoch: epoch - 1, markSite: old, lease: false, sessions: false } as const;
+        const copied = {
+          database: "primary",
+          lag: 0,
+          mark: "open",
+          markEpoch: epoch - 1,
+          markSite: old,
+          lease: false,
+          sessions: false,
+        } as const;
         Object.assign(next.sites[target], copied);
       });
     case "open-target":

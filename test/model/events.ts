@@ -92,7 +92,9 @@ function guard(state: State, rules: Rules, place: Place, add: (what: string, cha
     own.looked = true;
     switch (decision.action) {
       case "idle":
+        return;
       case "hold":
+        if (!own.lease) own.sessions = false;
         return;
       case "renew":
         own.lease = true;

@@ -48,7 +48,7 @@ export interface Driver {
   ended: number;
   /** The journal has the next step as begun. */
   begun: boolean;
-  /** A promotion was asked for, by this changeover or one that it took over from. */
+  /** A promotion was asked for, or a restored database opened, by this changeover or one that it took over from. */
   asked: boolean;
   /** It took over from another one, and what that one had done. */
   heir: boolean;

@@ -162,6 +162,16 @@ describe("a guard", () => {
       expect(change).not.toHaveBeenCalled();
   });
 
+  it("ends the sessions of a database that it holds, once nobody may log in any more", async () => {
+    seen = { at: AT, recovering: false, mark: { ...MARK, epoch: 2 }, leaseLeftMs: 1 };
+    await guard.look();
+    expect(writes.endSessions).not.toHaveBeenCalled();
+    seen.leaseLeftMs = -1;
+    await guard.look();
+    expect(writes.endSessions).toHaveBeenCalledOnce();
+    expect(writes.fenceWrites).not.toHaveBeenCalled();
+  });
+
   it("is ready for a lease after its last look, then no more", async () => {
     await guard.look();
     vi.mocked(writes.readWrites).mockRejectedValue(new Error("connection refused"));
