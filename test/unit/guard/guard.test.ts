@@ -44,6 +44,7 @@ describe("a guard", () => {
     vi.mocked(writes.renewLease).mockResolvedValue(true);
     vi.mocked(writes.openWrites).mockResolvedValue();
     vi.mocked(writes.fenceWrites).mockResolvedValue({ lsn: "0/0", ended: 0 });
+    vi.mocked(writes.endSessions).mockResolvedValue(0);
     turnOwnSwitchOff.mockResolvedValue("off");
     guard = new Guard(readSettings(ENV), {
       readSwitches: () => Promise.resolve(switches),
