@@ -3,6 +3,10 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
+// Whoever read the output may be gone, as after `| head` or with a terminal: a changeover goes on, and its journal has all of it.
+// Unheard, the error would become an exception, whose handler writes to the same place, for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 const NODE = [20, 19];
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {

@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -29,6 +30,8 @@ export interface StageOptions {
   signal: AbortSignal;
 }
 
+/** How long a command may take to end what it does, once it is interrupted. */
+const END_MS = 60_000;
 /** How long clients write before anything happens, and after each move. */
 const WARM_MS = 8_000;
 const SETTLE_MS = 6_000;
@@ -295,14 +298,16 @@ export class Stage {
   private async command<T>(args: string[]): Promise<T> {
     const shown = `changeover ${args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg)).join(" ")} --yes`;
     return this.step(args.join(" "), shown, async () => {
+      const running = promisify(execFile)(process.execPath, [join(ROOT, "bin", "changeover.mjs"), ...args, "--yes", "--json"], {
+        env: { ...process.env, ...this.environment },
+        maxBuffer: 64 * 1024 * 1024,
+        signal: this.options.signal,
+      });
       try {
-        const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, "bin", "changeover.mjs"), ...args, "--yes", "--json"], {
-          env: { ...process.env, ...this.environment },
-          maxBuffer: 64 * 1024 * 1024,
-          signal: this.options.signal,
-        });
+        const { stdout } = await running;
         return JSON.parse(stdout) as T;
       } catch (error) {
+        await ended(running.child);
         const { stderr = "", code } = error as { stderr?: string; code?: number };
         throw new Stopped(
           `changeover ${args[0] ?? ""} ended with ${code ?? "a signal"}: ${stderr.trim()}`,
@@ -326,4 +331,12 @@ export class Stage {
       pendingOperations: pending.flat().length,
     };
   }
+}
+
+/** Waits for the end of a command that was told to end: the lab is not taken down under it. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const late = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  await once(child, "exit");
+  clearTimeout(late);
 }
