@@ -23,7 +23,7 @@ test("what may be left out has its default", async () => {
   const config = await site("secondary");
   expect(config).toMatchObject({ activation: { activeSite: "primary", epoch: 1 }, role: "standby" });
   expect(config.databases).toEqual({ generation: 1, retained: [], discard: false });
-  expect(config.running).toMatchObject({ sourceGeneration: 1, adopt: false, capacity: "role", writes: "open" });
+  expect(config.running).toMatchObject({ sourceGeneration: 1, capacity: "role", writes: "open" });
   expect(config.running).not.toHaveProperty("confirmedUntil");
   expect(config.running).not.toHaveProperty("protectedBy");
   expect(config.running).not.toHaveProperty("databaseCa");
@@ -77,8 +77,8 @@ test("a dormant site needs neither passwords nor a cluster, and may keep the dat
 });
 
 test("a cold site that was activated runs like any other, with a restored database, until it is left and dormant again", async () => {
-  const active = await site("cold", { activeSite: "cold", epoch: "2", adopt: "true" });
-  expect(active).toMatchObject({ role: "active", databases: { generation: 1 }, running: { adopt: true } });
+  const active = await site("cold", { activeSite: "cold", epoch: "2", adopt: "db-ABC123" });
+  expect(active).toMatchObject({ role: "active", databases: { generation: 1 }, running: { adopt: "db-ABC123" } });
   expect((await site("cold", { epoch: "3", retained: "1" })).role).toBe("fenced");
   expect(await problems("cold", { activeSite: "cold", epoch: "2", ...NO_SECRETS })).toMatch(/changeover:kubeconfig is missing/);
 });
