@@ -73,7 +73,6 @@ describe("a drill", () => {
     const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...real }, stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     const hear = (text: string): void => {
-      const writing = /Clients write/;
       if (!said.includes('Clients write') && (said + text).includes('Clients write')) setTimeout(() => child.kill("SIGINT"), 2_000);
       said += text;
     };
