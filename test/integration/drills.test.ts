@@ -73,7 +73,7 @@ describe("a drill", () => {
     const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...real }, stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     const hear = (text: string): void => {
-      if (!said.includes('Clients write') && (said + text).includes('Clients write')) setTimeout(() => child.kill("SIGINT"), 2_000);
+      if (!said.includes("Clients write") && (said + text).includes("Clients write")) setTimeout(() => child.kill("SIGINT"), 2_000);
       said += text;
     };
     child.stdout.setEncoding("utf8").on("data", hear);
