@@ -22,6 +22,8 @@ const DELETED: typeof ANSWERS = {
   "turned-off": { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>" },
   "read-only": { status: 403, body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" },
 };
+/** Long enough for a machine that has other things to do. */
+const TIMEOUT_MS = 2_000;
 const ETAG = '"0123456789abcdef"';
 
 let server: Server;
@@ -40,6 +42,9 @@ beforeAll(async () => {
   vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   vi.stubEnv("AWS_ACCESS_KEY_ID", "x");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "x");
+  // What the SDK loads at its first call is not what is timed here.
+  await new Switches([{ site: "on", region: "eu-west-1", bucket: "on", warm: true }], 20_000).read();
+  asked.splice(0);
 });
 afterEach(() => asked.splice(0));
 afterAll(() => {
@@ -51,8 +56,8 @@ afterAll(() => {
 it("tells a switch that is off from one that could not be read, and waits for none longer than for all", async () => {
   const others = Object.keys(ANSWERS).map((bucket) => ({ site: bucket, region: "eu-west-1", bucket }));
   const began = performance.now();
-  const seen = await new Switches(others, 500).read();
-  expect(performance.now() - began).toBeLessThan(1_500);
+  const seen = await new Switches(others, TIMEOUT_MS).read();
+  expect(performance.now() - began).toBeLessThan(2 * TIMEOUT_MS);
   expect(seen).toEqual({
     on: { state: "on", activeSite: "secondary", epoch: 7 },
     strange: { state: "unreadable", reason: "it names no site and epoch" },
@@ -60,7 +65,7 @@ it("tells a switch that is off from one that could not be read, and waits for no
     "no-bucket": { state: "unreadable", reason: "NoSuchBucket" },
     forbidden: { state: "unreadable", reason: "AccessDenied" },
     busy: { state: "unreadable", reason: "SlowDown" },
-    hangs: { state: "unreadable", reason: "no answer within 500 ms" },
+    hangs: { state: "unreadable", reason: `no answer within ${TIMEOUT_MS} ms` },
     resets: { state: "unreadable", reason: expect.stringMatching(/ECONNRESET|EPIPE/) as string },
   });
   // Once each: the next look is the next attempt.
@@ -73,7 +78,8 @@ it("tells a switch that is off from one that could not be read, and waits for no
 });
 
 /** The own switch, of a bucket that answers as its name says. */
-const turnOff = (bucket: string, upTo: number): Promise<string> => new OwnSwitch({ region: "eu-north-1", bucket }, 500).turnOff(upTo);
+const turnOff = (bucket: string, upTo: number): Promise<string> =>
+  new OwnSwitch({ region: "eu-north-1", bucket }, TIMEOUT_MS).turnOff(upTo);
 const deletions = (): unknown[] =>
   asked.filter(({ method }) => method === "DELETE").map(({ url, ifMatch }) => [url.split("?")[0], ifMatch]);
 
@@ -88,7 +94,7 @@ it("leaves its own switch of a later epoch, and one that it cannot read", async 
   expect(await turnOff("off", 7)).toBe("off");
   await expect(turnOff("strange", 7)).rejects.toThrow("it names no site and epoch");
   await expect(turnOff("forbidden", 7)).rejects.toThrow("AccessDenied");
-  await expect(turnOff("hangs", 7)).rejects.toThrow(/no answer within 500 ms/);
+  await expect(turnOff("hangs", 7)).rejects.toThrow(`no answer within ${TIMEOUT_MS} ms`);
   expect(deletions()).toEqual([]);
 });
 
