@@ -18,7 +18,11 @@ it("a command whose output nobody reads any more comes to its end", async () => 
     child.stdout.destroy();
     child.stderr.destroy();
     const late = setTimeout(() => child.kill("SIGKILL"), 15_000);
-    const ended = await new Promise((resolve) => child.once("exit", (code, signal) => { resolve([code, signal]); }));
+    const ended = await new Promise((resolve) =>
+      child.once("exit", (code, signal) => {
+        resolve([code, signal]);
+      }),
+    );
     clearTimeout(late);
     expect(ended).toEqual([2, null]);
   } finally {
