@@ -254,11 +254,9 @@ export class Workspace {
    * @returns the operations that were settled
    */
   async settle(part: string): Promise<PendingOperation[]> {
-    const pending = await this.pendingOperations(part);
-    if (pending.length === 0) return [];
     const exported = await this.exportState(part);
-    const state = exported.deployment as Checkpoint;
-    const { resources = [] } = state;
+    const { resources = [], pending_operations: pending = [], ...rest } = exported.deployment as Checkpoint;
+    if (pending.length === 0) return [];
     // What is to be replaced is deleted already, and its place is kept.
     const known = new Set(resources.filter(({ pendingReplacement }) => !pendingReplacement).map(({ urn }) => urn));
     const begun = pending.flatMap(({ type, resource }) => (type === "creating" && !known.has(resource.urn) ? [resource] : []));
@@ -271,8 +269,7 @@ export class Workspace {
     );
     const adopted = found.filter(({ id }) => id !== undefined);
     const others = resources.filter(({ urn }) => !adopted.some((one) => one.urn === urn));
-    // Importing drops the pending operations.
-    const { pending_operations: _, ...rest } = state;
+    // Without the pending operations.
     await this.importState(part, { ...exported, deployment: { ...rest, resources: [...others, ...adopted] } });
     for (const { urn } of adopted) known.add(urn);
     const target = pending.map(({ resource }) => resource.urn).filter((urn) => known.has(urn));

@@ -1,9 +1,5 @@
 import type { BackupClient } from "@aws-sdk/client-backup";
-import { callsIn } from "./calls";
-
-/** Attempts at one call of AWS Backup, and how long each may take. */
-const ATTEMPTS = 3;
-const CALL_MS = 10_000;
+import { backupIn } from "./backup-client";
 
 /** The number that AWS Backup gave a plan of this name. @throws where it does not answer */
 export function planNamed(region: string, name: string): Promise<string | undefined> {
@@ -30,8 +26,7 @@ export function selectionNamed(region: string, planId: string, name: string): Pr
 }
 
 async function asked<T>(region: string, ask: (client: BackupClient) => Promise<T>): Promise<T> {
-  const { BackupClient: Service } = await import("@aws-sdk/client-backup");
-  const client = new Service(callsIn(region, ATTEMPTS, CALL_MS));
+  const client = await backupIn(region);
   try {
     return await ask(client);
   } finally {

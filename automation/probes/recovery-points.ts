@@ -1,9 +1,5 @@
 import type { BackupClient } from "@aws-sdk/client-backup";
-import { callsIn } from "./calls";
-
-/** Attempts at one call of AWS Backup, and how long each may take. */
-const ATTEMPTS = 3;
-const CALL_MS = 10_000;
+import { backupIn } from "./backup-client";
 
 /** A snapshot that AWS Backup took or copied, and that is whole. */
 export interface RecoveryPoint {
@@ -16,7 +12,7 @@ export interface RecoveryPoint {
   keyArn: string | undefined;
 }
 
-/** AWS Backup in one region. Credentials and endpoint come from the environment, as for any AWS tool. */
+/** What AWS Backup keeps in one region. */
 export class RecoveryPoints {
   private client: Promise<BackupClient> | undefined;
 
@@ -60,9 +56,6 @@ export class RecoveryPoints {
   }
 
   private backup(): Promise<BackupClient> {
-    this.client ??= import("@aws-sdk/client-backup").then(
-      ({ BackupClient: Service }) => new Service(callsIn(this.region, ATTEMPTS, CALL_MS)),
-    );
-    return this.client;
+    return (this.client ??= backupIn(this.region));
   }
 }
