@@ -3,7 +3,8 @@ import { formatDuration } from "../topology/duration";
 import type { Activation } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { BadInput } from "../topology/errors";
-import { estimateFailover } from "../topology/estimate";
+import { estimateActivation, estimateFailover } from "../topology/estimate";
+import { coldStart, describeColdStart, type ColdStart } from "./cold-start";
 import { Refused } from "./errors";
 import { latestActivation, siteFacts, type Environment } from "./facts";
 import { paint, table } from "./output";
@@ -31,6 +32,8 @@ export interface Plan {
   unchanged: number;
   /** On AWS, from the decision on; `changeover estimate` has the segments. */
   predicted: { rtoMs: number; rpoMs: number };
+  /** What a cold site would begin with. */
+  cold?: ColdStart;
 }
 
 /** Kinds that hold data: a plan that replaces or deletes one is wrong. */
@@ -54,21 +57,21 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
   for (const [flag, site] of [["--to", to], ...unreachable.map((name) => ["--unreachable", name])] as [string, string][]) {
     if (!sites.includes(site)) throw new BadInput([{ path: flag, value: site, message: `a site of the topology: ${sites.join(", ")}` }]);
   }
-  const current = latestActivation(topology, await siteFacts(env));
+  const facts = await siteFacts(env);
+  const current = latestActivation(topology, facts);
   if (current.activeSite === to) {
     throw new Refused(`${to} is the active site already, since epoch ${current.epoch}`, "plan a changeover to another site");
   }
-  if (topology.sites[to]?.standby === "cold") {
-    throw new Refused(`${to} is dormant: no database and no workloads run there`, "plan a changeover to a warm site");
-  }
   const next: Activation = { activeSite: to, epoch: current.epoch + 1 };
-  const values = { activeSite: to, epoch: String(next.epoch) };
+  const cold = topology.sites[to]?.standby === "cold" ? await coldStart(env, facts, to, current) : undefined;
+  const values = { activeSite: to, epoch: String(next.epoch), ...(cold && { snapshot: cold.snapshot }) };
   const { operations, unchanged } = await plannedOperations(
     env,
-    [to, "data"].map((part) => [part, values]),
+    // What is inside a database that is not there yet nobody can look at; a copy has it all.
+    (cold ? [to] : [to, "data"]).map((part) => [part, values]),
     unreachable,
   );
-  const { rtoMs, rpoMs } = estimateFailover(topology);
+  const { rtoMs, rpoMs } = cold ? estimateActivation(topology) : estimateFailover(topology);
   return {
     from: current.activeSite,
     to,
@@ -80,6 +83,7 @@ export async function planChangeover(env: Environment, to: SiteName, unreachable
     operations,
     unchanged,
     predicted: { rtoMs, rpoMs },
+    ...(cold && { cold }),
   };
 }
 
@@ -113,6 +117,7 @@ export function describePlan(plan: Plan): string {
     "",
     describeOperations(plan.operations),
     "",
+    ...(plan.cold ? [describeColdStart(plan.cold), ""] : []),
     `predicted on AWS: RTO ${formatDuration(plan.predicted.rtoMs)} after the decision, RPO ${formatDuration(plan.predicted.rpoMs)}; plan ${plan.hash.slice(0, 12)}`,
   ].join("\n");
 }

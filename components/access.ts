@@ -10,10 +10,10 @@ export interface AccessArgs {
   account: string;
   /** Begins the names of the service's databases, and of its roles: `samia-tarot-production`. */
   prefix: string;
-  /** Buckets of the archives, and of those that they are copied back into when a cold site is activated, by ARN. @default none */
-  archives?: { from: string[]; to: string[] };
-  /** Buckets of the service's objects at the warm sites, by ARN: they are read to be held against their copies. @default none */
-  data?: string[];
+  /** Buckets of the archives, by ARN. @default none */
+  archives?: string[];
+  /** Buckets of the service's objects, by ARN: they are held against each other, and one that lacks something has it copied. */
+  data: string[];
   /** Longest session, in seconds, from the second factor on. IAM allows no role less than 3600. @default 3600 */
   sessionSeconds?: number;
 }
@@ -56,8 +56,11 @@ export class Access extends pulumi.ComponentResource {
   }
 }
 
+/** A version of an object, with what belongs to it. */
+const READ_OBJECTS = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
+
 /** See everything that the stacks hold, change what a changeover changes. Never the locks of the evidence or the vaults, nor DNS. */
-function changeover({ account, prefix, archives, data = [] }: AccessArgs): Statement[] {
+function changeover({ account, prefix, archives = [], data }: AccessArgs): Statement[] {
   const objects = (buckets: string[]): string[] => buckets.map((arn) => `${arn}/*`);
   return [
     {
@@ -125,20 +128,23 @@ function changeover({ account, prefix, archives, data = [] }: AccessArgs): State
       Action: ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject"],
       Resource: [`arn:aws:s3:::${prefix}-${account}-*-switch/*`, `arn:aws:s3:::${prefix}-${account}-*-control/*`],
     },
-    ...(data.length > 0 ? [{ Sid: "Compare", Effect: "Allow" as const, Action: "s3:GetObject", Resource: objects(data) }] : []),
-    ...(archives
+    ...(archives.length > 0
       ? [
           {
             Sid: "Retrieve",
             Effect: "Allow" as const,
-            Action: ["s3:RestoreObject", "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
-            Resource: objects(archives.from),
+            Action: ["s3:RestoreObject", ...READ_OBJECTS],
+            Resource: objects(archives),
           },
+        ]
+      : []),
+    ...(data.length > 0
+      ? [
           {
-            Sid: "CopyBack",
+            Sid: "Copy",
             Effect: "Allow" as const,
-            Action: ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            Resource: objects(archives.to),
+            Action: [...READ_OBJECTS, "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            Resource: objects(data),
           },
         ]
       : []),

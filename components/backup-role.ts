@@ -16,7 +16,7 @@ export interface BackupRoleArgs {
 
 /**
  * The role in which AWS Backup takes snapshots of a site's database, copies them to other sites, and deletes both when their time is over.
- * It exists at every warm site, whatever its role: IAM is changed in one region only, and that one may be the region that is lost.
+ * It exists at every site, whatever its role: IAM is changed in one region only, and that one may be the region that is lost.
  */
 export class BackupRole extends pulumi.ComponentResource {
   /** Known once the role may do what it is for. */

@@ -21,8 +21,8 @@ export interface BalancerArgs {
   /** ACM certificate for the public names. Given, not requested: validation goes through DNS, which may be what is broken. */
   certificateArn: string;
   /**
-   * The services, most important first: what no rule matches, the health path too, goes to the first. Left empty, the
-   * site answers 503 to everybody; it has a name and an address all the same, so that DNS need never be touched.
+   * The services, most important first, one at least: what no rule matches, the health path too, goes to the first. A
+   * dormant site has the same routes, which lead to no pod: it answers 503 to everybody, and has all that DNS needs.
    */
   routes: Route[];
   /** Path that the load balancer asks of each pod. A target group asks the same as DNS does of the whole site. */
@@ -100,6 +100,7 @@ export class Balancer extends pulumi.ComponentResource {
     const forwardTo = (route: Route) => ({ type: "forward", targetGroupArn: groupOf(route).arn });
 
     const [first] = routes;
+    if (!first) throw new RangeError("a load balancer routes to one service at least");
     const listener = new aws.lb.Listener(
       `${name}-https`,
       {
@@ -108,7 +109,7 @@ export class Balancer extends pulumi.ComponentResource {
         protocol: "HTTPS",
         sslPolicy,
         certificateArn: args.certificateArn,
-        defaultActions: [first ? forwardTo(first) : NOT_HERE],
+        defaultActions: [forwardTo(first)],
       },
       parent,
     );
@@ -132,8 +133,3 @@ export class Balancer extends pulumi.ComponentResource {
     this.registerOutputs({ arn: this.arn, dnsName: this.dnsName, zoneId: this.zoneId });
   }
 }
-
-const NOT_HERE: aws.types.input.lb.ListenerDefaultAction = {
-  type: "fixed-response",
-  fixedResponse: { contentType: "text/plain", messageBody: "This site is not serving.\n", statusCode: "503" },
-};

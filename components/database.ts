@@ -40,6 +40,8 @@ export interface LiveDatabase extends Generation {
    * @default it is created
    */
   adopted?: string;
+  /** Snapshot of this region that it is made from, where it does not exist yet; once it does, that counts for nothing. @default none */
+  snapshot?: string;
 }
 
 /** A database that lost the role `active` and is kept: what it acknowledged and never sent on is only there. */
@@ -142,7 +144,7 @@ export class Database extends pulumi.ComponentResource {
     );
 
     const instance = (one: LiveDatabase & RetainedDatabase): aws.rds.Instance => {
-      const { generation, origin, replicaOf, promotedElsewhere = false, adopted, discard = false } = one;
+      const { generation, origin, replicaOf, promotedElsewhere = false, adopted, snapshot, discard = false } = one;
       const identifier = names.database(generation);
       return new aws.rds.Instance(
         `${name}-instance-${generation}`,
@@ -167,6 +169,7 @@ export class Database extends pulumi.ComponentResource {
           skipFinalSnapshot: discard,
           finalSnapshotIdentifier: `${identifier}-final`,
           ...(replicaOf !== undefined && { replicateSourceDb: replicaOf }),
+          ...(snapshot !== undefined && { snapshotIdentifier: snapshot }),
           ...(origin && {
             engine: "postgres",
             engineVersion,
@@ -178,7 +181,13 @@ export class Database extends pulumi.ComponentResource {
         },
         adopted !== undefined
           ? { ...parent, import: adopted, ignoreChanges: NOT_READ_BACK }
-          : { ...parent, ...(promotedElsewhere && { ignoreChanges: ["replicateSourceDb"] }) },
+          : {
+              ...parent,
+              ignoreChanges: [
+                ...(promotedElsewhere ? ["replicateSourceDb"] : []),
+                ...(snapshot === undefined ? [] : ["snapshotIdentifier"]),
+              ],
+            },
       );
     };
     const left = retained.map((one) => ({

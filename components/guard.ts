@@ -14,8 +14,6 @@ export interface GuardedSite {
   region: string;
   /** Its switch bucket. */
   bucket: string;
-  /** Whether it could be active. */
-  warm: boolean;
 }
 
 export interface GuardArgs {

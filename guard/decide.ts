@@ -22,8 +22,8 @@ export interface Sight {
   leaseLeftMs?: number;
   /** By site, all but the own. */
   switches: Record<SiteName, Switch>;
-  /** Other sites that could be active. While one of them cannot be asked, nobody knows that it is not. */
-  warmOthers: readonly SiteName[];
+  /** Other sites: any of them may be active, a cold one by an activation. While one of them cannot be asked, nobody knows that it is not. */
+  others: readonly SiteName[];
   /** Until then an operator answers for it that this site is the active one. Milliseconds of the wall clock, as `now`. */
   confirmedUntil?: number;
   now: number;
@@ -38,7 +38,7 @@ export type Decision =
   | { action: "open"; epoch: Epoch; reason: string }
   /** Shut the database, and say that this epoch did it. */
   | { action: "fence"; epoch: Epoch; reason: string }
-  /** Leave everything as it is, the lease too. */
+  /** Leave everything as it is, the lease too: once it has run out, nobody may be logged in any more. */
   | { action: "hold"; reason: string };
 
 /** The rules, in the order in which they count. */
@@ -78,7 +78,7 @@ export function decide(sight: Sight): Decision {
 
 /**
  * Whether the site, fenced just now, must also turn its own takeover switch off: another one took over, and while the own
- * switch is on, DNS may lead to this site instead. A fence of the own epoch is doubt, not a takeover. Where every other warm
+ * switch is on, DNS may lead to this site instead. A fence of the own epoch is doubt, not a takeover. Where every other
  * site's switch is known to be off, the takeover was given up: whoever does that turns this site's switch on, then opens it.
  */
 export function wasTakenOver(sight: Sight, decision: Decision): boolean {
@@ -124,9 +124,9 @@ function latestClaim({ site, switches }: Sight): Claim | undefined {
     .reduce<Claim | undefined>((latest, seen) => (latest && latest.epoch >= seen.epoch ? latest : seen), undefined);
 }
 
-/** Other warm sites of which nobody knows whether they are active, and why. */
-function unreadable({ switches, warmOthers }: Sight): string[] {
-  return warmOthers.flatMap((other) => {
+/** Other sites of which nobody knows whether they are active, and why. */
+function unreadable({ switches, others }: Sight): string[] {
+  return others.flatMap((other) => {
     const seen = switches[other] ?? { state: "unreadable", reason: "not asked" };
     return seen.state === "unreadable" ? [`${other} (${seen.reason})`] : [];
   });

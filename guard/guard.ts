@@ -4,7 +4,7 @@ import type { Epoch } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { decide, wasTakenOver, type Decision, type Switch } from "./decide";
 import type { Settings } from "./settings";
-import { fenceWrites, openWrites, readWrites, renewLease, type Writes } from "./writes";
+import { endSessions, fenceWrites, openWrites, readWrites, renewLease, type Writes } from "./writes";
 
 /** What a guard needs from outside. */
 export interface Surroundings {
@@ -68,7 +68,7 @@ export class Guard {
         epoch,
         switches,
         ...writes,
-        warmOthers: others.filter(({ warm }) => warm).map((other) => other.site),
+        others: others.map((other) => other.site),
         ...(confirmedUntil !== undefined && { confirmedUntil }),
         now: at.getTime(),
       };
@@ -113,8 +113,15 @@ export class Guard {
     const { site, appRole: role, leaseMs, pod, database } = this.settings;
     const { action, reason } = decision;
     const seen = writes.at;
-    if (action === "idle" || action === "hold") return;
+    if (action === "idle") return;
+    // Whoever opened it in a later epoch may be gone, and another site active: busy sessions outlive the lease.
+    const overdue = (writes.leaseLeftMs ?? Infinity) <= 0;
+    if (action === "hold" && !overdue) return;
     await this.around.withDatabase(async (client) => {
+      if (action === "hold") {
+        await endSessions(client, database.name, role);
+        return;
+      }
       if (action === "renew") {
         await renewLease(client, { role, epoch: this.settings.epoch, leaseMs, seen });
         return;

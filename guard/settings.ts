@@ -7,8 +7,6 @@ export interface OtherSite {
   region: string;
   /** Its switch bucket. */
   bucket: string;
-  /** Whether it could be active: a cold one has to be warmed up first. */
-  warm: boolean;
 }
 
 /** What a guard is told by its environment. */
@@ -49,7 +47,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
   const role = ROLES.find((known) => known === env["ROLE"]);
   if (!role) wrong.push(`ROLE is none of ${ROLES.join(", ")}`);
   const others = sites(env["SITES"]);
-  if (!others) wrong.push('SITES is no list of {"site","region","bucket","warm"}');
+  if (!others) wrong.push('SITES is no list of {"site","region","bucket"}');
   const confirmed = env["CONFIRMED_UNTIL"] ?? "";
   const confirmedUntil = confirmed === "" ? undefined : Date.parse(confirmed);
   if (Number.isNaN(confirmedUntil)) wrong.push("CONFIRMED_UNTIL is no time as in 2026-01-31T12:00:00Z");
@@ -90,6 +88,6 @@ function sites(text: string | undefined): OtherSite[] | undefined {
 
 function isOtherSite(value: unknown): value is OtherSite {
   if (typeof value !== "object" || value === null) return false;
-  const { site, region, bucket, warm } = value as Record<string, unknown>;
-  return [site, region, bucket].every((text) => typeof text === "string" && text !== "") && typeof warm === "boolean";
+  const { site, region, bucket } = value as Record<string, unknown>;
+  return [site, region, bucket].every((text) => typeof text === "string" && text !== "");
 }

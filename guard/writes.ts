@@ -300,7 +300,7 @@ async function shut(client: ClientBase, { database, role, epoch }: MarkChange, s
  * so the locks are looked at first, then the list, and who is in neither reads the new settings.
  * @returns how many were ended
  */
-async function endSessions(client: ClientBase, database: string, role: string): Promise<number> {
+export async function endSessions(client: ClientBase, database: string, role: string): Promise<number> {
   const deadline = performance.now() + END_MS;
   const ended = new Set<number>();
   let coming = await comingUp(client, database);

@@ -75,9 +75,11 @@ export async function runDaemon(folder: string): Promise<void> {
     ...replication.mends,
   ]);
   const moto = createMoto(lab);
-  const warm = Object.entries(topology.sites).filter(([, site]) => site.standby === "warm");
   const clusters = await Promise.all(
-    warm.map(async ([name, site]) => ({ site: name, cluster: await createCluster(lab, site.region, { programs: files.programs }) })),
+    Object.entries(topology.sites).map(async ([name, { region, standby }]) => ({
+      site: name,
+      cluster: await createCluster(lab, region, { programs: files.programs, asleep: standby === "cold" }),
+    })),
   );
   // What others depend on comes first; it is stopped last.
   const parts: LabPart[][] = [

@@ -150,9 +150,9 @@ async function deploy(topology: Topology, certificates: CertificateAuthority, se
       const plain: Record<string, string> = { ...activation };
       if (region !== undefined) plain["certificateArn"] = await importCertificate(topology, region, certificates);
       if (part === "data") plain["databaseCaFile"] = certificates.caFile;
-      if (topology.sites[part]?.standby === "warm") plain["databaseCa"] = certificates.caCert;
+      if (region !== undefined) plain["databaseCa"] = certificates.caCert;
       await workspace.configureSecrets(part, {
-        ...(part === "edge" || cold.includes(part) ? {} : { ...secrets }),
+        ...(part === "edge" ? {} : { ...secrets }),
         ...(kubeconfigs[part] === undefined ? {} : { kubeconfig: kubeconfigs[part] }),
       });
       await workspace.configure(part, plain);

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Capacity } from "../components/workload-plan";
 import { BadInput } from "../topology/errors";
-import { bornAsReplica, roleOf, sitesThatAre, type Activation, type Role } from "../topology/roles";
+import { bornAsCopy, roleOf, sitesThatAre, type Activation, type Role } from "../topology/roles";
 import type { Problem, SiteName, Topology } from "../topology/schema";
 
 /** Whether the services take writes; `paused` in the last moments before a planned move. */
@@ -13,16 +13,15 @@ export interface SiteConfig {
   role: Role;
   /** ACM certificate of the load balancer: `changeover:certificateArn`. */
   certificateArn: string;
-  /** What a site has that runs; a cold one has none of it. */
-  warm?: WarmConfig;
+  databases: DatabasesConfig;
+  /** What a site has that runs; a dormant one has none of it. */
+  running?: RunningConfig;
 }
 
-/** What a warm site's config has beside. */
-export interface WarmConfig {
+/** The databases that a site's config speaks of. */
+export interface DatabasesConfig {
   /** Counts this site's databases: `changeover:generation`. @default 1 */
   generation: number;
-  /** The same for the active site, whose database this one's streams from: `changeover:sourceGeneration`. @default 1 */
-  sourceGeneration: number;
   /**
    * Databases of this site that lost the role `active` and are kept, in ascending order: `changeover:retained`, as in
    * `1` or `1,2`. One that is `generation` itself makes the site fenced. @default none
@@ -33,11 +32,19 @@ export interface WarmConfig {
    * `retained`, may delete them: `changeover:discard`. @default false
    */
   discard: boolean;
+}
+
+/** What the config of a site has beside on which something runs. */
+export interface RunningConfig {
+  /** Generation of the active site's database, which this one's streams from: `changeover:sourceGeneration`. @default 1 */
+  sourceGeneration: number;
   /**
    * The database `generation` exists already, made by a restore, and is taken over: AWS's number of it, `changeover:adopt`.
    * Left out again once it is. @default it is created
    */
   adopt?: string;
+  /** Snapshot that the database `generation` is made from, while there is none: `changeover:snapshot`. @default none */
+  snapshot?: string;
   /** `active`: a standby has the pods of an active site, ahead of a planned move: `changeover:capacity`. @default role */
   capacity: Capacity;
   /**
@@ -76,16 +83,23 @@ export function readSiteConfig(topology: Topology, site: SiteName): SiteConfig {
   const read = new Reader(topology);
   const activation = read.activation();
   const certificateArn = read.text("certificateArn", "the ARN of an ACM certificate", /^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate\/\S+$/);
-  const warm = topology.sites[site]?.standby === "warm" ? read.warm(site) : undefined;
+  const databases = read.databases();
+  const role = roleOf(topology, site, { ...activation, ...databases });
+  const running = role === "dormant" ? undefined : read.running(site);
   read.done();
-  const role = roleOf(topology, site, { ...activation, ...warm });
-  const problems = warm ? contradictions(topology, site, role, warm) : [];
+  const problems = running ? contradictions(topology, site, role, databases, running) : [];
   if (problems.length > 0) throw new BadInput(problems);
-  return { activation, role, certificateArn, ...(warm && { warm }) };
+  return { activation, role, certificateArn, databases, ...(running && { running }) };
 }
 
-/** What the keys of a warm site cannot be together. */
-function contradictions(topology: Topology, site: SiteName, role: Role, { generation, retained, discard, adopt }: WarmConfig): Problem[] {
+/** What the keys of a site cannot be together on which something runs. */
+function contradictions(
+  topology: Topology,
+  site: SiteName,
+  role: Role,
+  { generation, retained, discard }: DatabasesConfig,
+  { adopt, snapshot }: RunningConfig,
+): Problem[] {
   const problems: Problem[] = [];
   const wrong = (key: string, value: unknown, message: string): void => {
     problems.push({ path: `changeover:${key}`, value, message });
@@ -99,12 +113,15 @@ function contradictions(topology: Topology, site: SiteName, role: Role, { genera
       `generations before ${generation}: that one is the active site's database, which nobody has left`,
     );
   }
-  if (role === "standby" && !bornAsReplica(topology, site, generation)) {
+  if (role === "standby" && !bornAsCopy(topology, site, generation)) {
     const why = `the first database of ${site} was created empty, and no database that exists can become a replica`;
     wrong("generation", generation, `2 or more, or stay with changeover:retained ${generation}, which makes the site fenced: ${why}`);
   }
-  if (adopt !== undefined && (role !== "active" || generation === 1)) {
-    wrong("adopt", adopt, "left out: only an active site takes a restored database over, as generation 2 or later");
+  if (adopt !== undefined && (role !== "active" || !bornAsCopy(topology, site, generation))) {
+    wrong("adopt", adopt, "left out: only an active site takes a restored database over, and the first one at home was none");
+  }
+  if (snapshot !== undefined && (role !== "active" || adopt !== undefined || !bornAsCopy(topology, site, generation))) {
+    wrong("snapshot", snapshot, "left out: only an active site's database is made from one, where changeover:adopt takes none over");
   }
   if (discard && !retained.some((left) => left < generation)) {
     wrong("discard", discard, `left out: changeover:retained has nothing before generation ${generation} to discard`);
@@ -137,26 +154,32 @@ class Reader {
   }
 
   activation(): Activation {
-    // A cold site is warmed up first: its stack has no database and no cluster to be active with.
-    return { activeSite: this.warmSite("activeSite") ?? this.topology.home, epoch: this.count("epoch") };
+    return { activeSite: this.site("activeSite", Object.keys(this.topology.sites)) ?? this.topology.home, epoch: this.count("epoch") };
   }
 
-  warm(site: SiteName): WarmConfig {
-    const protectedBy = this.optional("protectedBy") === undefined ? undefined : this.warmSite("protectedBy");
+  databases(): DatabasesConfig {
+    return {
+      generation: this.count("generation", 1),
+      retained: this.counts("retained"),
+      discard: this.choice("discard", ["true", "false"], "false") === "true",
+    };
+  }
+
+  running(site: SiteName): RunningConfig {
+    const protectedBy = this.optional("protectedBy") === undefined ? undefined : this.site("protectedBy", this.warmSites);
     if (protectedBy !== undefined && protectedBy === this.config.get("activeSite")) {
       this.wrong("protectedBy", protectedBy, "a site other than the active one");
     }
     const databaseCa = this.optional("databaseCa");
+    const snapshot = this.optional("snapshot");
     const adopt =
       this.optional("adopt") === undefined
         ? undefined
         : this.text("adopt", "AWS's number of an RDS instance, as in db-ABCDEFGHIJKL", RESOURCE_ID);
     const confirmedUntil = this.time("confirmedUntil");
     return {
-      generation: this.count("generation", 1),
       sourceGeneration: this.count("sourceGeneration", 1),
-      retained: this.counts("retained"),
-      discard: this.choice("discard", ["true", "false"], "false") === "true",
+      ...(snapshot !== undefined && { snapshot }),
       capacity: this.choice("capacity", ["role", "active"], "role"),
       writes: this.choice("writes", ["open", "paused"], "open"),
       databasePassword: this.secret("databasePassword", "the password of the database's master user"),
@@ -191,10 +214,10 @@ class Reader {
     if (this.problems.length > 0) throw new BadInput(this.problems);
   }
 
-  private warmSite(key: string): SiteName | undefined {
+  private site(key: string, may: SiteName[]): SiteName | undefined {
     const value = this.config.get(key);
-    if (value !== undefined && this.warmSites.includes(value)) return value;
-    this.wrong(key, value, `a warm site of the topology: ${this.warmSites.join(", ")}`);
+    if (value !== undefined && may.includes(value)) return value;
+    this.wrong(key, value, `a ${may === this.warmSites ? "warm " : ""}site of the topology: ${may.join(", ")}`);
     return undefined;
   }
 

@@ -44,7 +44,7 @@ export function edge(context: Context): Record<string, unknown> {
     { prefix: names.audit, alarms: Object.entries(traffic.siteChecks).map(([site, check]) => siteHealth(site, check)) },
     inRegion,
   );
-  const [warm, cold] = [sitesThatAre("warm", topology), sitesThatAre("cold", topology)];
+  const cold = sitesThatAre("cold", topology);
   const bucketsAt = (sites: SiteName[], arn: (site: SiteNames, bucket: string) => string): string[] =>
     sites.flatMap((site) => topology.storage.buckets.map((bucket) => arn(names.site(site), bucket)));
   const access = new Access(
@@ -53,13 +53,8 @@ export function edge(context: Context): Record<string, unknown> {
       role: names.operatorRole,
       account,
       prefix: `${service}-${environment}`,
-      ...(cold.length > 0 && {
-        archives: {
-          from: bucketsAt(cold, (site, bucket) => site.archiveArn(bucket)),
-          to: bucketsAt(cold, (site, bucket) => site.bucketArn(bucket)),
-        },
-      }),
-      data: bucketsAt(warm, (site, bucket) => site.bucketArn(bucket)),
+      archives: bucketsAt(cold, (site, bucket) => site.archiveArn(bucket)),
+      data: bucketsAt(Object.keys(topology.sites), (site, bucket) => site.bucketArn(bucket)),
     },
     inRegion,
   );

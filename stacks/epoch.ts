@@ -4,13 +4,13 @@ import { otherStack, type Context } from "./context";
 
 /** What a stack was last updated to, as its own outputs say. */
 export interface Reached extends Activation {
-  /** Of a warm site, as all below. */
+  /** Of a site, as all below. */
   role?: unknown;
   generation?: unknown;
   retained?: { generation: number; discard: boolean }[];
 }
 
-/** Databases of a warm site. */
+/** Databases of a site. */
 export interface Databases {
   generation: number;
   retained: number[];

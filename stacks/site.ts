@@ -9,7 +9,7 @@ import { Backups } from "../components/backups";
 import { Balancer } from "../components/balancer";
 import { there } from "../components/batches";
 import { ControlBucket } from "../components/control-bucket";
-import { Database, type Generation } from "../components/database";
+import { Database, type Generation, type RetainedDatabase } from "../components/database";
 import { Guard } from "../components/guard";
 import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
@@ -22,7 +22,7 @@ import { planWorkloads } from "../components/workload-plan";
 import { Workloads } from "../components/workloads";
 import { DAY, MINUTE } from "../topology/duration";
 import { rpoOfCopies, timeControlled } from "../topology/replication";
-import { bornAsReplica, takeoverSwitchOn } from "../topology/roles";
+import { bornAsCopy, takeoverSwitchOn } from "../topology/roles";
 import { LONGEST_RETENTION, type SiteName } from "../topology/schema";
 import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
@@ -38,10 +38,10 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const { topology, names: all } = context;
   const definition = topology.sites[name];
   if (!definition) throw new RangeError(`no site ${name} in the topology`);
-  const { activation, role, certificateArn, warm } = readSiteConfig(topology, name);
+  const { activation, role, certificateArn, databases: kept, running } = readSiteConfig(topology, name);
   const reached = await reachedBy(context, name);
   refuseStaleEpoch(reached, activation);
-  if (warm) refuseLostDatabase(reached, role, warm);
+  refuseLostDatabase(reached, role, kept);
   const names = all.site(name);
   const { account } = topology;
   const { healthPath } = topology.traffic;
@@ -55,10 +55,11 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const { keyArn } = new Keys("keys", { names, account }, inRegion);
   const others = Object.keys(topology.sites).filter((other) => other !== name);
   const otherWarmSites = others.filter((other) => topology.sites[other]?.standby === "warm");
-  const guards = otherWarmSites.map((other) => all.site(other).guardRoleArn);
+  const guards = others.map((other) => all.site(other).guardRoleArn);
 
-  const tiers = warm ? planWorkloads(topology, role, warm.capacity) : [];
-  const services = tiers.flatMap((tier) => tier.services);
+  const planned = planWorkloads(topology, role, running?.capacity);
+  const tiers = running ? planned : [];
+  const services = planned.flatMap((tier) => tier.services);
   /** What no role makes a difference to, and the database does without. */
   const around = async (): Promise<{ balancer: Balancer; ownBuckets: Record<"switch" | "control", pulumi.Output<string>> }> => {
     const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
@@ -112,28 +113,67 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   };
 
   const keepDays = { least: topology.backups.retention / DAY, most: LONGEST_RETENTION / DAY };
-  if (!warm) {
-    const { vaultArn } = new Backups(
+  const cold = definition.standby === "cold";
+  // What arrives at a cold site arrives whatever it does.
+  const backups = (): Backups =>
+    new Backups(
       "backups",
-      { names, keyArn, keepDays, account, copiesOf: otherWarmSites.map((other) => all.site(other)) },
+      { names, keyArn, keepDays, account, ...(cold && { copiesOf: otherWarmSites.map((other) => all.site(other)) }) },
       inRegion,
     );
-    const archive = new Archive(
-      "archive",
-      { names, buckets, keyArn, storageClass: archiveClass, afterDays: archiveAfterDays, lockDays },
+  const archive = cold
+    ? new Archive("archive", { names, buckets, keyArn, storageClass: archiveClass, afterDays: archiveAfterDays, lockDays }, inRegion)
+    : undefined;
+  const looks = cold ? [integrity(all.audit, (2 * topology.backups.verifyInterval) / MINUTE)] : [];
+  const target = (other: SiteName): CopyTarget => ({ names: all.site(other), timeControlled: timeControlled(topology, other) });
+  const storage = (): Storage =>
+    new Storage(
+      "storage",
+      {
+        names,
+        buckets,
+        otherSites: otherWarmSites.map((other) => all.site(other)),
+        ...(role === "active" && running?.protectedBy !== undefined && { copyTo: target(running.protectedBy) }),
+        archives: others
+          .filter((other) => !otherWarmSites.includes(other))
+          .map((other) => ({ ...target(other), ...(archiveAfterDays === 0 && { storageClass: archiveClass }) })),
+        lockDays,
+        keyArn,
+        account,
+      },
       inRegion,
     );
-    const looks = integrity(all.audit, (2 * topology.backups.verifyInterval) / MINUTE);
-    new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: [...late, looks] }, inRegion);
-    // What a copy is restored into, to be looked at or to be worked with; nothing of it costs anything.
-    const { groups } = new Database("database", databaseArgs, inRegion);
+  const generation = (count: number, password?: pulumi.Output<string>): Generation => ({
+    generation: count,
+    ...(!bornAsCopy(topology, name, count) &&
+      password && {
+        origin: { databaseName: definitionOfDatabase.name, storageGb: definitionOfDatabase.storageGb, password },
+      }),
+  });
+  const retained = (password?: pulumi.Output<string>): RetainedDatabase[] =>
+    kept.retained.map((left) => ({ ...generation(left, password), discard: kept.discard && left < kept.generation }));
+  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
+  // A dormant site has its roles too: IAM changes nothing while its own region is lost.
+  const guardRole = (): GuardRole => new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
+  const backupRole = (): BackupRole => new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
+  if (!running) {
+    const { vaultArn } = backups();
+    guardRole();
+    backupRole();
+    new Alarms("alarms", { prefix: names.prefix, keyArn, alarms: [...late, ...looks] }, inRegion);
+    // Empty while nobody works here; to take buckets away again that objects were locked in, nobody can.
+    storage();
+    // What a copy is restored into, to be looked at or to be worked with; it costs nothing.
+    const { groups, retained: left } = new Database("database", { ...databaseArgs, retained: retained() }, inRegion);
     const surroundings = await around();
     return {
       ...outputs(surroundings),
+      generation: kept.generation,
+      retained: left,
       databaseIn: placeOf(groups),
       vault: vaultArn,
       buckets: surroundings.ownBuckets,
-      archives: archive.buckets,
+      archives: archive?.buckets,
     };
   }
 
@@ -148,29 +188,20 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   await context.gate?.before("database");
 
   const active = role === "active";
-  const generation = (count: number): Generation => ({
-    generation: count,
-    ...(!bornAsReplica(topology, name, count) && {
-      origin: {
-        databaseName: definitionOfDatabase.name,
-        storageGb: definitionOfDatabase.storageGb,
-        password: warm.databasePassword,
-      },
-    }),
-  });
   const databases = new Database(
     "database",
     {
       ...databaseArgs,
       ...(role !== "fenced" && {
         live: {
-          ...generation(warm.generation),
-          ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(warm.sourceGeneration) }),
+          ...generation(kept.generation, running.databasePassword),
+          ...(!active && { replicaOf: all.site(activation.activeSite).databaseArn(running.sourceGeneration) }),
           promotedElsewhere: context.gate !== undefined,
-          ...(warm.adopt !== undefined && { adopted: warm.adopt }),
+          ...(running.adopt !== undefined && { adopted: running.adopt }),
+          ...(running.snapshot !== undefined && { snapshot: running.snapshot }),
         },
       }),
-      retained: warm.retained.map((left) => ({ ...generation(left), discard: warm.discard && left < warm.generation })),
+      retained: retained(running.databasePassword),
     },
     inRegion,
   );
@@ -178,7 +209,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   if (!database) throw new RangeError(`${name} has neither a live database nor a retained one`);
 
   const cluster = new kubernetes.Provider("cluster", {
-    kubeconfig: warm.kubeconfig,
+    kubeconfig: running.kubeconfig,
     // A config map or secret that changes is changed, not deleted and made anew with no pod able to start in between.
     enableConfigMapMutable: true,
     enableSecretMutable: true,
@@ -188,7 +219,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     host: database.address,
     port: database.port,
     name: definitionOfDatabase.name,
-    ...(warm.databaseCa !== undefined && { ca: warm.databaseCa }),
+    ...(running.databaseCa !== undefined && { ca: running.databaseCa }),
   };
   const workloads = new Workloads(
     "workloads",
@@ -197,9 +228,9 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       site: name,
       role,
       epoch: activation.epoch,
-      writes: warm.writes,
+      writes: running.writes,
       tiers,
-      database: { ...databaseAccess, password: warm.appPassword },
+      database: { ...databaseAccess, password: running.appPassword },
       cidr: definition.network,
       ...(context.gate && podsFirst && { podsFirst: context.gate.before("rest") }),
       targetGroupArns: Object.fromEntries(
@@ -222,12 +253,12 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       image: topology.guard.image,
       intervalMs: topology.guard.interval,
       leaseMs: topology.guard.lease,
-      ...(warm.confirmedUntil !== undefined && { confirmedUntil: warm.confirmedUntil }),
-      database: { ...databaseAccess, password: warm.databasePassword },
+      ...(running.confirmedUntil !== undefined && { confirmedUntil: running.confirmedUntil }),
+      database: { ...databaseAccess, password: running.databasePassword },
       ownSwitch: { region: names.region, bucket: names.switchBucket },
       others: others.map((other) => {
         const { region, switchBucket: bucket } = all.site(other);
-        return { site: other, region, bucket, warm: otherWarmSites.includes(other) };
+        return { site: other, region, bucket };
       }),
       cidr: definition.network,
     },
@@ -239,24 +270,8 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const surroundings = await held;
   const { balancer, ownBuckets } = surroundings;
 
-  new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
-  const target = (other: SiteName): CopyTarget => ({ names: all.site(other), timeControlled: timeControlled(topology, other) });
-  const storage = new Storage(
-    "storage",
-    {
-      names,
-      buckets,
-      otherSites: otherWarmSites.map((other) => all.site(other)),
-      ...(active && warm.protectedBy !== undefined && { copyTo: target(warm.protectedBy) }),
-      archives: others
-        .filter((other) => !otherWarmSites.includes(other))
-        .map((cold) => ({ ...target(cold), ...(archiveAfterDays === 0 && { storageClass: archiveClass }) })),
-      lockDays,
-      keyArn,
-      account,
-    },
-    inRegion,
-  );
+  guardRole();
+  const { buckets: ownObjects } = storage();
 
   // Traffic comes once the calls that save lives and money are answered; tiers 2 and 3 need not hold it back.
   const takeover = takeoverSwitchOn(role)
@@ -267,9 +282,8 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
       )
     : undefined;
 
-  const { vault, vaultArn } = new Backups("backups", { names, keyArn, keepDays, account }, inRegion);
-  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
-  const { arn: roleArn } = new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
+  const { vault, vaultArn } = backups();
+  const { arn: roleArn } = backupRole();
   // Behind the switch: whoever waits for the tiers 0 and 1 does not wait for this.
   if (takeover) {
     new BackupPlan(
@@ -297,6 +311,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
         replicaLag(database.identifier, definitionOfDatabase.maxLag / 1_000),
         storageLeft(database.identifier, Math.ceil(definitionOfDatabase.storageGb / 10)),
         ...late,
+        ...looks,
         ...tiers
           .slice(0, 2)
           .flatMap((tier) => tier.services)
@@ -321,15 +336,16 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
     role: done.apply(() => role),
     activeSite: done.apply(() => activation.activeSite),
     epoch: done.apply(() => activation.epoch),
-    generation: done.apply(() => warm.generation),
-    ...(role === "standby" && { sourceGeneration: done.apply(() => warm.sourceGeneration) }),
+    generation: done.apply(() => kept.generation),
+    ...(role === "standby" && { sourceGeneration: done.apply(() => running.sourceGeneration) }),
     retained: databases.retained,
     databaseIn: placeOf(databases.groups),
     database: { identifier: database.identifier, address: database.address, port: database.port, name: definitionOfDatabase.name },
     vault: vaultArn,
     namespace: workloads.namespace,
     tiers: tiers.map(({ tier, services }) => ({ tier, services: services.map((service) => service.name) })),
-    buckets: { ...ownBuckets, ...storage.buckets },
+    buckets: { ...ownBuckets, ...ownObjects },
+    ...(archive && { archives: archive.buckets }),
   };
 }
 

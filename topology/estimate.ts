@@ -48,6 +48,14 @@ export function estimateFailover(topology: Topology): { promoteMs: number; rtoMs
   return { promoteMs: of("promote")?.ms ?? 0, rtoMs: rtoMs - (of("decide")?.endsMs ?? 0), rpoMs };
 }
 
+/** An activation of a cold site, from the decision on. Milliseconds. @throws RangeError where the topology has none */
+export function estimateActivation(topology: Topology): { rtoMs: number; rpoMs: number } {
+  const found = recoveryOf(topology, "multi-region-outage");
+  if (typeof found === "string") throw new RangeError(found);
+  const { segments, rtoMs, rpoMs } = predict(found);
+  return { rtoMs: rtoMs - (segments.find(({ name }) => name === "decide")?.endsMs ?? 0), rpoMs };
+}
+
 function predict({ segments, losses }: ReturnType<typeof failover>): Prediction {
   const { segments: scheduled, ms } = schedule(segments);
   return { rtoMs: ms, rpoMs: Math.max(...losses.map((loss) => loss.ms)), segments: scheduled, losses };

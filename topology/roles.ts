@@ -1,6 +1,6 @@
 import type { SiteName, Topology } from "./schema";
 
-/** What a site does now. */
+/** What a site does now. A dormant one has nothing that runs: it waits for copies, and keeps them. */
 export type Role = "active" | "standby" | "dormant" | "fenced";
 
 /** A number that goes up by one at each changeover. The higher epoch wins. */
@@ -33,8 +33,8 @@ export function roleOf(topology: Topology, site: SiteName, own: Standing, latest
   const definition = topology.sites[site];
   if (!definition) throw new RangeError(`no site ${site} in the topology`);
   if (own.activeSite === site) return own.epoch < latest.epoch && latest.activeSite !== site ? "fenced" : "active";
-  if (definition.standby === "cold") return "dormant";
-  return own.retained?.includes(own.generation ?? 1) === true ? "fenced" : "standby";
+  if (own.retained?.includes(own.generation ?? 1) === true) return "fenced";
+  return definition.standby === "cold" ? "dormant" : "standby";
 }
 
 /** Sites that are warm, or cold, while another one is active. */
@@ -52,8 +52,8 @@ export function takeoverSwitchOn(role: Role): boolean {
   return role === "active";
 }
 
-/** A site's first database at home is created empty; every other one begins as a replica of the active site's. */
-export function bornAsReplica(topology: Topology, site: SiteName, generation: number): boolean {
+/** A site's first database at home is created empty; every other one begins as a copy: a replica of the active site's, or a restored one. */
+export function bornAsCopy(topology: Topology, site: SiteName, generation: number): boolean {
   return !(site === topology.home && generation === 1);
 }
 

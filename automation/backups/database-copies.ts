@@ -26,13 +26,13 @@ export async function databaseCopies(env: Environment, facts: SiteFacts[]): Prom
   const resourceArn = env.names.site(active.site).databaseArn(active.activation?.generation ?? 1);
   const warm = sitesThatAre("warm", topology);
   const standbys = facts.filter(({ site, database }) => site !== active.site && warm.includes(site) && database);
-  const vaults = [active.site, ...sitesThatAre("cold", topology)];
+  const vaults = new Set([active.site, ...sitesThatAre("cold", topology)]);
   const newest = new Map<SiteName, RecoveryPoint>();
   const found = await Promise.all([
     live(env, active),
     ...standbys.map((standby) => replica(env, standby, followsLeftDatabase(facts, standby, current))),
     log(env, active.site, identifier),
-    ...vaults.map(async (site) => {
+    ...[...vaults].map(async (site) => {
       const { copy, point } = await vaulted(env, active.site, site, resourceArn);
       if (point) newest.set(site, point);
       return copy;

@@ -54,7 +54,7 @@ export async function restoreTest(
     return await restores.throwAway(
       target,
       waiting,
-      () => restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass),
+      () => restores.beginFrom(point.snapshot, target, place, topology.database.instanceClass, false),
       async ({ address: host, port }) => {
         const restoredMs = Math.round(performance.now() - started);
         // The master's password is part of what was backed up.

@@ -11,6 +11,7 @@ const KINDS: Record<Kind, string> = {
   failover: "the active site is lost, or given up; loss within the RPO is accepted",
   switchover: "a planned move of the active site, which loses nothing; failback is one that goes home",
   reprotect: "the site that was left gets a new database and stands by again",
+  activation: "every warm site is lost: a dormant one takes over, from the copies that lie in its region",
   restore: "the active site's database is damaged: one of an earlier moment takes its place",
 };
 

@@ -7,8 +7,8 @@ import type { Environment } from "../facts";
 import { processLives } from "../../setup/process.mjs";
 import { PARTIAL, entriesOf, type JournalEntry } from "../journal";
 import type { StepList } from "../steps";
-import { forgetOpen, openCopies, readCopies, type CopyTarget } from "./copies";
-import { openingOf, isOver, type Opening } from "./incident";
+import { forgetOpen, JournalCopies, openCopies, readCopies, type CopyTarget } from "./copies";
+import { openingOf, isOver, type Incident, type Opening } from "./incident";
 import { isKnown, journalFile, openIncident, partialJournals } from "./incidents";
 
 /** A changeover without an end whose journal is in a control bucket and not on this machine. */
@@ -20,24 +20,27 @@ export interface Elsewhere {
   openedAt: string;
 }
 
-/** Where journals of changeovers may have been copied to: the control buckets of these sites. @default every warm site */
+/** Where journals of changeovers may have been copied to: the control buckets of these sites. @default every site */
 export function controlBuckets({ topology, names }: Environment, sites?: readonly SiteName[]): CopyTarget[] {
   return Object.entries(topology.sites)
-    .filter(([site, { standby }]) => (sites ? sites.includes(site) : standby === "warm"))
+    .filter(([site]) => !sites || sites.includes(site))
     .map(([site, { region }]) => ({ site, region, bucket: names.site(site).controlBucket }));
 }
 
 /**
- * The changeovers that another machine began and did not end.
- * @throws where a bucket cannot be read
+ * The changeovers that another machine began and did not end, as a control bucket has them.
+ * @throws where it cannot be read
  */
-export async function openElsewhere(env: Environment, targets: readonly CopyTarget[]): Promise<Elsewhere[]> {
+export async function openElsewhere(env: Environment, target: CopyTarget): Promise<Elsewhere[]> {
   const { environment } = env.workspace;
-  const found = targets.map(async (target): Promise<Elsewhere[]> => {
-    const strange = (await openCopies(target)).filter((id) => !isKnown(environment, id));
-    return Promise.all(strange.map((id) => lookAt(target, id))).then((each) => each.flat());
-  });
-  return (await Promise.all(found)).flat();
+  const strange = (await openCopies(target)).filter((id) => !isKnown(environment, id));
+  return (await Promise.all(strange.map((id) => lookAt(target, id)))).flat();
+}
+
+/** From here on the incident's journal is copied to a site's control bucket. */
+export function copyJournal(env: Environment, incident: Incident, site: SiteName): void {
+  const [target] = controlBuckets(env, [site]);
+  if (target) incident.copyTo(new JournalCopies(target, incident.id));
 }
 
 async function lookAt(target: CopyTarget, id: string): Promise<Elsewhere[]> {

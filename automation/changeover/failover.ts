@@ -36,7 +36,7 @@ export type Confirm = (question: string) => Promise<boolean>;
  * For this long the target's guards need not reach the lost site to go on after a restart: that it is lost is what the
  * operator just said. A re-protection ends it.
  */
-const CONFIRMED_MS = 24 * 3_600_000;
+export const CONFIRMED_MS = 24 * 3_600_000;
 /** How long a replica may take to replay what a fenced site still sent it, in milliseconds. */
 const DRAIN_MS = 5_000;
 

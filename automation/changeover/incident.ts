@@ -28,7 +28,7 @@ export interface Opening {
   request: Record<string, unknown>;
   driver: Driver;
   /** An incident that was left midway, and that this one takes over from once it is approved. */
-  supersedes?: { id: string; openedAt: string; promoting: boolean; engines: Engine[] } | undefined;
+  supersedes?: { id: string; openedAt: string; epoch?: number | undefined; promoting: boolean; engines: Engine[] } | undefined;
 }
 
 /** A process that updated a stack, as the journal names it. */

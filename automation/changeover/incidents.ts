@@ -15,7 +15,12 @@ export interface OpenIncident {
   state: State;
   /** ISO 8601. */
   openedAt: string;
-  /** Whether a promotion was asked for, by it or by one that it took over from: it may happen yet. */
+  /** Epoch that it begins; `undefined` where it had not decided yet. */
+  epoch: number | undefined;
+  /**
+   * Whether a promotion was asked for, which may happen yet, or a restored database opened, by it or by one that it took over from:
+   * there is no way back.
+   */
   promoting: boolean;
   /** The processes that updated its stacks. */
   engines: Engine[];
@@ -91,6 +96,8 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
   const resumed = entries.findLast(({ event }) => event === "resumed")?.detail as { driver: Opening["driver"] } | undefined;
   const driver = resumed?.driver ?? opening.driver;
   const ended = entries.filter(({ event }) => event === "end").map(({ step }) => step ?? "");
+  const assessed = entries.findLast(({ event, step }) => event === "end" && step === "assess")?.detail;
+  const decided = (assessed?.["decision"] as { epoch: number } | undefined)?.epoch;
   const here = driver.host === hostname() && driver.pid !== process.pid;
   return {
     id,
@@ -98,8 +105,11 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
     opening,
     state: stateAfter(opening.kind, ended),
     openedAt: opening.supersedes?.openedAt ?? entries[0]?.at ?? "",
+    epoch: decided ?? opening.supersedes?.epoch,
     engines: [...(opening.supersedes?.engines ?? []), ...enginesOf(entries)],
-    promoting: opening.supersedes?.promoting === true || entries.some(({ event, step }) => event === "begin" && step === "promote"),
+    promoting:
+      opening.supersedes?.promoting === true ||
+      entries.some(({ event, step }) => event === "begin" && step === (opening.kind === "restore" ? "open" : "promote")),
     running: here && entries.at(-1)?.event !== "stopped" && processLives(driver),
   };
 }

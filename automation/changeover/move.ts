@@ -36,7 +36,7 @@ export const decisionOf = (incident: Incident): Decision | undefined => incident
 /** The part that every move of the active site has: the target takes over. */
 export class Takeover {
   private readonly progress: TargetProgress;
-  private readonly database: TargetDatabase;
+  private database: TargetDatabase;
   private update: TargetUpdate | undefined;
   private verifying: Promise<Verified & { atMs: number }> | undefined;
   private readonly stopping = new AbortController();
@@ -56,12 +56,13 @@ export class Takeover {
     /** Config of the target that goes with it. */
     private readonly more: Record<string, string | undefined> = {},
   ) {
-    this.database = new TargetDatabase(databaseOf(target, secrets), {
-      region: env.topology.sites[decision.to]?.region ?? "",
-      identifier: target.database?.identifier ?? "",
-      backupRetentionDays: env.topology.database.backupRetention / DAY,
-    });
+    this.database = this.databaseAt(target, secrets);
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock());
+  }
+
+  /** Tells where the target's database is, where that was not known before. */
+  target(target: SiteFacts, secrets: Record<string, string>): void {
+    this.database = this.databaseAt(target, secrets);
   }
 
   /** Writes the target's config and starts its update, which waits at the gate. @throws where the config cannot be written */
@@ -207,6 +208,14 @@ export class Takeover {
       recoveredMs: Math.round(atMs),
       verified: { ...verified, tookMs: Math.round(verified.tookMs) },
     };
+  }
+
+  private databaseAt(target: SiteFacts, secrets: Record<string, string>): TargetDatabase {
+    return new TargetDatabase(databaseOf(target, secrets), {
+      region: this.env.topology.sites[this.decision.to]?.region ?? "",
+      identifier: target.database?.identifier ?? "",
+      backupRetentionDays: this.env.topology.database.backupRetention / DAY,
+    });
   }
 
   private lastReason = "not tried";

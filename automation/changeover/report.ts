@@ -23,7 +23,7 @@ export interface StepTiming {
 
 /** What a move of the active site measured. */
 export interface MoveReport {
-  kind: "failover" | "switchover";
+  kind: "failover" | "switchover" | "activation";
   incident: string;
   from: SiteName;
   to: SiteName;
@@ -42,6 +42,10 @@ export interface MoveReport {
   pause?: { from: number; to: number };
   /** In a failover: whether the site that was left is known to take no writes, or why that was accepted. */
   fenced?: { known: true; by: string } | { known: false; reason: string };
+  /** In an activation: the snapshot that the database was made from, and how old it was at the outage, or at the command. */
+  copy?: { snapshot: string; at: string; ageMs: number };
+  /** In an activation: what was copied out of the archive. */
+  objects?: { objects: number; bytes: number };
   journal: string;
 }
 

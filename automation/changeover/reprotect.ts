@@ -17,6 +17,8 @@ import {
 import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
+import { catchUp } from "./catch-up";
+import { copyJournal } from "./elsewhere";
 import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
 import type { Confirm } from "./failover";
@@ -77,6 +79,7 @@ export async function reprotect(
   if (!decision) {
     await incident.step("assess", `Look at ${site}`, async () => {
       decision = await assess(env, facts, own, secrets, request);
+      copyJournal(env, incident, decision.active);
       return { decision, note: `a new database, generation ${decision.generation}, is to stream from ${decision.active}` };
     });
   }
@@ -138,7 +141,10 @@ export async function reprotect(
   await incident.step("copy", `Copy ${active}'s buckets to it`, async () => {
     await workspace.configure(active, { protectedBy: site, confirmedUntil: undefined });
     await updateStack(env, incident, active);
-    return undefined;
+    const copied = await catchUp(env, active, site, (note) => {
+      incident.list.note("copy", note);
+    });
+    return { ...copied, note: copied.objects === 0 ? undefined : `${copied.objects} objects that were written before` };
   });
   let lagMs = 0;
   await incident.step(
@@ -245,14 +251,17 @@ export async function discardOld(env: Environment, site: SiteName, confirm: Conf
   const retained = [...(own.activation?.retained ?? [])];
   const generation = own.activation?.generation ?? 1;
   if (retained.length === 0) throw new Refused(`${site} keeps no old database`, "nothing is to be done");
-  if (retained.includes(generation)) {
+  const cold = env.topology.sites[site]?.standby === "cold";
+  // A cold site that was left needs no new database: it is dormant again.
+  const next = cold && retained.includes(generation) ? generation + 1 : generation;
+  if (retained.includes(next)) {
     throw new Refused(`${site} has no other database than the one that it left`, `changeover reprotect --site ${site} first`);
   }
   if (!(await confirm(`Remove ${site}'s database of generation ${retained.join(", ")} for good? Its snapshots stay.`))) {
     throw new Refused("the operator said no", "run the command again and agree, or give --yes");
   }
   steps.start("unprotect", "Lift the deletion protection");
-  await workspace.configure(site, { discard: "true" });
+  await workspace.configure(site, { discard: "true", ...(next !== generation && { generation: String(next) }) });
   await workspace.update(site);
   steps.done("unprotect");
   steps.start("remove", `Remove generation ${retained.join(", ")}`);

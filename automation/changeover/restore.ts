@@ -1,8 +1,9 @@
 import { fenceWrites, pauseWrites } from "../../guard/writes";
+import { DAY } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
+import { readAll } from "../comparison/read-all";
 import { openSession, type Session } from "../comparison/session";
-import { listTables } from "../comparison/tables";
 import { Refused, Stopped } from "../errors";
 import { databaseState, factsOf, latestActivation, siteFacts, type Environment, type SiteFacts } from "../facts";
 import { onInterrupt } from "../interrupts";
@@ -147,7 +148,7 @@ async function exchange(
         async () => {
           const waiting = waitingFor("recover");
           place = await restores.done(identifier, waiting);
-          await restores.keep(damaged.identifier, identifier, waiting);
+          await restores.keep(topology.database.backupRetention / DAY, identifier, waiting);
           return { database: place };
         },
         request.restoreTimeoutMs,
@@ -336,22 +337,6 @@ async function assess(
     damaged: database,
   };
   return { decision, ...(looks !== undefined && { looks }) };
-}
-
-/** Reads every row once, so that a page that cannot be read is known before the database is opened. @returns how many there are */
-async function readAll(address: Parameters<typeof openSession>[0], onTable: (table: string) => void): Promise<number> {
-  const session = await openSession(address);
-  try {
-    let sum = 0;
-    for (const { name } of (await listTables(session)).values()) {
-      onTable(name);
-      const [row] = await session.rows<{ rows: string }>(`reading ${name}`, `select count(t.*)::text as rows from only ${name} as t`);
-      sum += Number(row?.rows ?? 0);
-    }
-    return sum;
-  } finally {
-    session.end();
-  }
 }
 
 /** The database as it is before anybody writes to it, for as long as the session lasts. */

@@ -1,10 +1,11 @@
 import { BadInput } from "../../topology/errors";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
 import { factsOf, siteFacts, type Environment } from "../facts";
 import type { StepList } from "../steps";
-import { JournalCopies } from "./copies";
-import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
+import { activation, giveUpActivation, type ActivationRequest } from "./activation";
+import { completeJournals, controlBuckets, copyJournal, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import { Incident, thisDriver, type Opening } from "./incident";
@@ -24,12 +25,24 @@ export interface Requests {
   switchover: SwitchoverRequest;
   reprotect: ReprotectRequest;
   restore: RestoreRequest;
+  activation: ActivationRequest;
 }
 
 export type Report = MoveReport | ReprotectReport | RestoreReport;
 
 /** From here on, begun or ended, there is no way back. */
-const IRREVERSIBLE: Record<Kind, Step> = { failover: "promote", switchover: "promote", reprotect: "rebuild", restore: "open" };
+const IRREVERSIBLE: Record<Kind, Step> = {
+  failover: "promote",
+  switchover: "promote",
+  reprotect: "rebuild",
+  restore: "open",
+  activation: "fence",
+};
+
+/** Nobody has time to look into what another one left, or a place to ask for it. */
+const UNPLANNED: readonly Kind[] = ["failover", "activation"];
+/** Of a site that has to answer. */
+const PLANNED: readonly Kind[] = ["switchover", "reprotect"];
 
 const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
@@ -48,7 +61,8 @@ export async function begin<K extends Kind>(
 ): Promise<Report> {
   const environment = env.workspace.environment;
   // A failover decides nothing by an old journal, and may have no time, or nowhere, to ask for a copy.
-  if (kind !== "failover") await completeJournals(env, list);
+  const unplanned = UNPLANNED.includes(kind);
+  if (!unplanned) await completeJournals(env, list);
   else if ("supersedes" in request && request.supersedes !== undefined) await fetchJournal(env, request.to, request.supersedes, list);
   const open = openIncident(environment);
   if (open?.running) {
@@ -58,13 +72,14 @@ export async function begin<K extends Kind>(
     );
   }
   if (open && same(open, kind, request)) return execute(env, Incident.resume(open.file, list), request, confirm);
-  if (open && kind !== "failover") {
+  if (open && !unplanned) {
     throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
   }
   const id = newIncidentId();
   const supersedes = open && {
     id: open.id,
     openedAt: open.openedAt,
+    epoch: open.epoch,
     promoting: open.promoting || open.partial,
     engines: open.engines,
   };
@@ -79,23 +94,28 @@ export async function begin<K extends Kind>(
 }
 
 /**
- * Looks for a changeover that another machine left. A failover asks its target's bucket alone, and goes on where that does
- * not answer.
+ * Looks for a changeover that another machine left. An unplanned move asks its target's bucket alone. A planned move and a
+ * re-protection are refused where the bucket of the site that they are for does not answer; any other lost region is not to
+ * hold up what has to be done here.
  * @throws Refused where there is one, by name, or where it cannot be known
  */
 async function refuseOthers<K extends Kind>(env: Environment, kind: K, request: Requests[K], list: StepList): Promise<void> {
-  const targets = controlBuckets(env, kind === "failover" && "to" in request ? [request.to] : undefined);
-  const found = await openElsewhere(env, targets).catch((error: unknown) => {
-    const problem = `whether another machine has a changeover under way is not known: ${(error as Error).message}`;
-    // What has to be done at one site is not to wait for another.
-    if (kind !== "failover" && kind !== "restore")
-      throw new Refused(problem, "a planned move needs both sites; bring that region back first");
-    list.warn(problem);
-    return [];
+  const targets = controlBuckets(env, UNPLANNED.includes(kind) && "to" in request ? [request.to] : undefined);
+  const aim = "to" in request ? request.to : request.site;
+  const asked = targets.map(async (target) => {
+    try {
+      return await openElsewhere(env, target);
+    } catch (error) {
+      const problem = `whether another machine has a changeover under way at ${target.site} is not known: ${(error as Error).message}`;
+      if (target.site === aim && PLANNED.includes(kind)) throw new Refused(problem, "bring that region back first");
+      list.warn(problem);
+      return [];
+    }
   });
+  const found = (await Promise.all(asked)).flat();
   const [other] = found;
   if (!other) return;
-  const takeOver = kind === "failover" ? `, and this failover takes over from it with --supersede ${other.id}` : "";
+  const takeOver = UNPLANNED.includes(kind) ? `, and this ${kind} takes over from it with --supersede ${other.id}` : "";
   throw new Refused(
     describeElsewhere(other),
     `wait for it; if that machine is gone, changeover resume --from ${other.site} finishes it, with --abort gives it up${takeOver}`,
@@ -171,6 +191,8 @@ function run(env: Environment, incident: Incident, request: Requests[Kind], conf
       return reprotect(env, request as ReprotectRequest, incident, confirm);
     case "restore":
       return restore(env, request as RestoreRequest, incident, confirm);
+    case "activation":
+      return activation(env, request as ActivationRequest, incident, confirm, () => supersede(incident));
   }
 }
 
@@ -209,15 +231,18 @@ function remember({ workspace }: Environment, { outputs }: Incident): void {
   for (const [part, kept] of Object.entries(outputs)) workspace.remember(part, kept);
 }
 
-/** Copies the journal to the control bucket of a site that is not being left. */
-function copy({ topology, names }: Environment, incident: Incident, request: Requests[Kind]): void {
+/**
+ * Copies the journal to the control bucket of a site that is not being left: of the target, of the one beside that which is
+ * restored, or of the active site, which a re-protection knows once it has looked.
+ */
+function copy(env: Environment, incident: Incident, request: Requests[Kind]): void {
   const site =
     "to" in request
       ? request.to
-      : Object.keys(topology.sites).find((name) => name !== request.site && topology.sites[name]?.standby === "warm");
-  const region = site === undefined ? undefined : topology.sites[site]?.region;
-  if (site === undefined || region === undefined) return;
-  incident.copyTo(new JournalCopies({ site, region, bucket: names.site(site).controlBucket }, incident.id));
+      : incident.kind === "reprotect"
+        ? (incident.detailOf("assess")?.["decision"] as { active: SiteName } | undefined)?.active
+        : sitesThatAre("warm", env.topology).find((name) => name !== request.site);
+  if (site !== undefined) copyJournal(env, incident, site);
 }
 
 /** Ends the incident that an approved failover takes over from. */
@@ -243,6 +268,10 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
   const decision = kind === "reprotect" ? undefined : decisionOf(incident);
+  if (kind === "activation" && decision) {
+    await giveUpActivation(env, incident, decision, "given up by the operator");
+    if (open.opening.supersedes) await unfence(env, incident, decision.from, decision.fromEpoch);
+  }
   if (kind === "restore" && decision) await giveUpRestore(env, incident, decision, "given up by the operator");
   if (kind === "switchover" && decision) await giveUp(env, incident, decision, "given up by the operator");
   if (kind === "failover" && decision) {

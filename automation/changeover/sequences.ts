@@ -50,3 +50,27 @@ export function isBehind(now: string | undefined, last: string, descending: bool
   if (now === undefined) return true;
   return descending ? BigInt(now) > BigInt(last) : BigInt(now) < BigInt(last);
 }
+
+/** Numbers that are left out, at most: more than are given out while a copy is on its way. */
+const LEAP = 100_000;
+
+/**
+ * Moves every sequence of a restored database on, by what may have been given out since, where nobody can be asked: at most half of
+ * what is left of it.
+ * @returns how many were moved
+ */
+export function leapSequences(address: DatabaseAddress): Promise<number> {
+  return asAdmin(
+    address,
+    async (client) => {
+      const { rowCount } = await client.query(
+        `select setval(format('%I.%I', schemaname, sequencename)::regclass,
+                       case when increment_by > 0 then last_value + least(${LEAP}, (max_value - last_value) / 2)
+                            else last_value - least(${LEAP}, (last_value - min_value) / 2) end)
+           from pg_sequences where last_value is not null`,
+      );
+      return rowCount ?? 0;
+    },
+    QUERY_MS,
+  );
+}

@@ -3,7 +3,7 @@
  * `test/unit/automation/` explores every way through it. Pure.
  */
 
-export type Kind = "failover" | "switchover" | "reprotect" | "restore";
+export type Kind = "failover" | "switchover" | "reprotect" | "restore" | "activation";
 
 /** What the service is in between two steps. */
 export type State =
@@ -14,6 +14,7 @@ export type State =
   | "fenced"
   | "compared"
   | "prepared"
+  | "armed"
   | "paused"
   | "steered"
   | "drained"
@@ -40,6 +41,7 @@ export const STATES: Record<State, string> = {
   compared: "both databases were compared, table by table",
   prepared:
     "the target's update is started, and does nothing that the role decides before the word; in a planned move it has the pods of an active site",
+  armed: "the target's update waits for the restored database; all that does not need one is there",
   paused: "the active site takes no writes; reads go on",
   steered: "the takeover switches lead traffic to the target",
   drained: "the target has replayed all that the active site ever acknowledged",
@@ -84,7 +86,8 @@ export type Step =
   | "restore"
   | "recover"
   | "check"
-  | "list";
+  | "list"
+  | "retrieve";
 
 /** What a step does to a site; the words of the model. `old` is the site that is left, `target` the one that takes over. */
 export type Effect =
@@ -92,6 +95,7 @@ export type Effect =
   | "pause-old"
   | "drain"
   | "promote-target"
+  | "restore-target"
   | "open-target"
   | "switch-target-on"
   | "switch-old-off"
@@ -165,6 +169,23 @@ export const EDGES: readonly Edge[] = [
     ["copy", "copying", [], "active"],
     ["stream", "protected", ["await-stream"]],
   ]),
+  // Of a dormant site, which has nothing but copies: `old` and whatever stood by it are lost. The switch comes late: a site that comes
+  // back while the database is made serves meanwhile, and the activation is given up.
+  ...chain("activation", "protected", [
+    ["assess", "assessed"],
+    ["approve", "approved"],
+    ["restore", "restoring"],
+    ["prepare", "armed", [], "target"],
+    ["recover", "recovered", ["restore-target"]],
+    ["check", "checked"],
+    ["fence", "fenced", ["switch-target-on", "fence-old"]],
+    ["open", "open", ["open-target"]],
+    ["services", "serving", [], "target"],
+    ["traffic", "switched", ["switch-target-on"], "target"],
+    ["verify", "verified", ["verify-target"]],
+    ["data", "connected", [], "data"],
+    ["retrieve", "exposed"],
+  ]),
   // Begins as well where nothing stands behind the active site, which is the target here.
   ...chain("restore", "protected", [
     ["assess", "assessed"],
@@ -201,6 +222,7 @@ export const RETREATS: readonly Retreat[] = [
   { kind: "switchover", from: ["assessed", "compared", "approved", "prepared"], undo: "leave", to: "protected" },
   { kind: "switchover", from: ["paused", "steered", "drained"], undo: "reopen", to: "protected" },
   { kind: "reprotect", from: ["assessed", "approved", "fenced", "compared"], undo: "leave", to: "exposed" },
+  { kind: "activation", from: ["assessed", "approved", "restoring", "armed", "recovered", "checked"], undo: "leave", to: "protected" },
   { kind: "restore", from: ["assessed", "approved"], undo: "leave", to: "protected" },
   { kind: "restore", from: ["restoring", "paused", "recovered", "checked", "prepared"], undo: "reopen", to: "protected" },
 ];

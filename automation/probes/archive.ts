@@ -74,20 +74,27 @@ export function summarise({ objects }: Inventory): Record<string, Amount & { arc
   return found;
 }
 
-/** The archive buckets of a cold site, and the buckets that they are copied back into. All of it in one region. */
+/** Buckets of a region, archives above all, and what is copied into them. */
 export class Archive {
   private readonly objects: Objects;
+  private readonly sources: Objects;
 
-  constructor(readonly region: string) {
+  /** @param from region of the buckets that are copied from. @default the same */
+  constructor(
+    readonly region: string,
+    from = region,
+  ) {
     this.objects = new Objects(region, TIMEOUT_MS);
+    this.sources = from === region ? this.objects : new Objects(from, TIMEOUT_MS);
   }
 
   close(): void {
     this.objects.close();
+    this.sources.close();
   }
 
   /** Everything is read from the listing: no object is touched. @throws where S3 does not answer */
-  async inventory(bucket: string): Promise<Inventory> {
+  async inventory(bucket: string, objects = this.objects): Promise<Inventory> {
     const { ListObjectVersionsCommand } = await import("@aws-sdk/client-s3");
     const found: Inventory = { bucket, objects: [], deleted: new Map() };
     let page: Partial<ListObjectVersionsCommandOutput> = {};
@@ -98,7 +105,7 @@ export class Archive {
         KeyMarker: page.NextKeyMarker,
         VersionIdMarker: page.NextVersionIdMarker,
       });
-      page = await this.objects.attempt(`list ${bucket}`, (client, abortSignal) => client.send(command, { abortSignal }));
+      page = await objects.attempt(`list ${bucket}`, (client, abortSignal) => client.send(command, { abortSignal }));
       for (const {
         IsLatest,
         Key = "",
@@ -172,13 +179,16 @@ export class Archive {
    * @throws NotRetrieved, once all that can be read is copied, where something cannot
    */
   async copy(from: string, to: string, retrieval?: Retrieval, onProgress?: Progress): Promise<Amount> {
-    const [source, target] = await Promise.all([this.inventory(from), this.inventory(to)]);
+    const [source, target] = await Promise.all([this.inventory(from, this.sources), this.inventory(to)]);
     const there = new Map(target.objects.map((object) => [object.key, object]));
     const newer = (key: string, than: Date): boolean => {
       const last = there.get(key)?.modified ?? target.deleted.get(key);
       return last !== undefined && last.getTime() >= than.getTime();
     };
-    const missing = source.objects.filter(({ key, modified }) => !newer(key, modified));
+    // A replica keeps its original's version and time.
+    const missing = source.objects.filter(
+      ({ key, versionId, modified }) => there.get(key)?.versionId !== versionId && !newer(key, modified),
+    );
     const copied: Amount = { objects: 0, bytes: 0 };
     await eachOf(
       missing.filter(({ state }) => state === "readable"),

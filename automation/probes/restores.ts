@@ -124,25 +124,30 @@ export class Restores {
   }
 
   /**
-   * Asks RDS for a new instance with what a snapshot of this region has. Once, as `begin`. It is protected from nothing, and has
-   * one zone: for one that is to stay, that comes later.
-   * @param snapshot identifier @param instanceClass as in `db.r6g.large`
+   * Asks RDS for a new instance with what a snapshot of this region has. Once, as `begin`. It is not protected: `keep` does that.
+   * @param snapshot identifier @param instanceClass as in `db.r6g.large` @param multiAz whether it is to be in two zones
+   * @returns AWS's own number of it
    */
   async beginFrom(
     snapshot: string,
     target: string,
     { subnetGroup, parameterGroup, securityGroupId }: RestoredIn,
     instanceClass: string,
-  ): Promise<void> {
+    multiAz: boolean,
+  ): Promise<string> {
     const { DBInstanceAlreadyExistsFault, RestoreDBInstanceFromDBSnapshotCommand } = await import("@aws-sdk/client-rds");
+    let made: DBInstance | undefined;
     try {
-      await (
+      ({ DBInstance: made } = await (
         await this.rds()
       ).send(
         new RestoreDBInstanceFromDBSnapshotCommand({
           DBSnapshotIdentifier: snapshot,
           DBInstanceIdentifier: target,
           DBInstanceClass: instanceClass,
+          MultiAZ: multiAz,
+          StorageType: "gp3",
+          CopyTagsToSnapshot: true,
           DBSubnetGroupName: subnetGroup,
           DBParameterGroupName: parameterGroup,
           VpcSecurityGroupIds: [securityGroupId],
@@ -150,10 +155,13 @@ export class Restores {
           AutoMinorVersionUpgrade: false,
           Tags: [{ Key: RESTORED_TAG.key, Value: RESTORED_TAG.value }],
         }),
-      );
+      ));
     } catch (error) {
       if (!(error instanceof DBInstanceAlreadyExistsFault)) throw error;
+      made = await this.instance(target);
     }
+    if (made?.DbiResourceId === undefined) throw new Error(`RDS does not say which instance ${target} is`);
+    return made.DbiResourceId;
   }
 
   /** Waits until the new instance can be used. @throws RestoreFailed with what RDS says of it */
@@ -221,17 +229,16 @@ export class Restores {
     this.client = undefined;
   }
 
-  /** Gives an instance what a restore does not take: backups as the source has them, and protection from deletion. */
-  async keep(source: string, target: string, waiting: Waiting): Promise<void> {
+  /** Gives an instance what a restore does not take: automated backups, and protection from deletion. */
+  async keep(backupRetentionDays: number, target: string, waiting: Waiting): Promise<void> {
     const { ModifyDBInstanceCommand } = await import("@aws-sdk/client-rds");
-    const like = await this.instance(source);
     await (
       await this.rds()
     ).send(
       new ModifyDBInstanceCommand({
         DBInstanceIdentifier: target,
         DeletionProtection: true,
-        BackupRetentionPeriod: like?.BackupRetentionPeriod,
+        BackupRetentionPeriod: backupRetentionDays,
         ApplyImmediately: true,
       }),
     );

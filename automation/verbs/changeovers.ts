@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { loadTopology, topologyFile } from "../../stacks/topology-file";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import type { Confirm } from "../changeover/failover";
@@ -8,6 +9,7 @@ import type { Environment } from "../facts";
 import { say, sayJson } from "../output";
 import { StepList } from "../steps";
 import {
+  ROOT,
   changing,
   confirmation,
   examples,
@@ -41,12 +43,16 @@ interface FailoverFlags extends Changing {
   acceptUnfenced?: string;
   epoch?: number;
   supersede?: string;
+  snapshot?: string;
+  restoreTimeout: number;
   verifyTimeout: number;
 }
 
 function failover(program: Command): void {
   changing(program.command("failover"))
-    .description("move the service from a site that is lost to a standby; loss within the RPO is accepted")
+    .description(
+      "move the service from a site that is lost to a standby, or to a cold site from its copies; loss within the RPO is accepted",
+    )
     .requiredOption("--to <site>", "site that takes over")
     .option(
       "--unreachable <sites>",
@@ -63,6 +69,10 @@ function failover(program: Command): void {
     .option("--accept-loss <reason>", "go on although the replica is behind by more than the RPO; the reason goes into the journal", reason)
     .option("--epoch <n>", "epoch that begins (default: the next one)", integer)
     .option("--supersede <incident>", "take over from this changeover, which another machine left without an end")
+    .option("--snapshot <id>", "to a cold site: the copy to begin with (default: the newest)")
+    .addOption(
+      new Option("--restore-timeout <duration>", "to a cold site: how long RDS may take").argParser(span).default(14_400_000, "4h"),
+    )
     .addOption(verifyTimeout())
     .addHelpText(
       "after",
@@ -70,25 +80,31 @@ function failover(program: Command): void {
         "changeover failover --to secondary                  # what still answers at the old site is fenced first",
         'changeover failover --to secondary --unreachable primary --accept-unfenced "eu-north-1 is gone, status page"',
         'changeover failover --to secondary --unreachable primary --accept-unfenced "drill" --yes --json',
+        'changeover failover --to cold --unreachable primary,secondary --accept-unfenced "both regions are gone"',
       ),
     )
-    .action((options: FailoverFlags) =>
-      change(
-        options,
-        "failover",
-        {
-          to: options.to,
-          unreachable: options.unreachable,
-          epoch: options.epoch,
-          outageSince: options.outageSince,
-          acceptLoss: options.acceptLoss,
-          acceptUnfenced: options.acceptUnfenced,
-          supersedes: options.supersede,
-          verifyTimeoutMs: options.verifyTimeout,
-        },
-        options.to,
-      ),
-    );
+    .action((options: FailoverFlags) => {
+      const request = {
+        to: options.to,
+        unreachable: options.unreachable,
+        epoch: options.epoch,
+        outageSince: options.outageSince,
+        acceptLoss: options.acceptLoss,
+        acceptUnfenced: options.acceptUnfenced,
+        supersedes: options.supersede,
+        verifyTimeoutMs: options.verifyTimeout,
+      };
+      const { standby } = loadTopology(topologyFile(ROOT, options.environment)).sites[options.to] ?? {};
+      if (standby === "cold") {
+        return change(options, "activation", { ...request, snapshot: options.snapshot, restoreTimeoutMs: options.restoreTimeout });
+      }
+      if (options.snapshot !== undefined) {
+        throw new BadInput([
+          { path: "--snapshot", value: options.snapshot, message: `left out: ${options.to} is no cold site, and has a replica` },
+        ]);
+      }
+      return change(options, "failover", request, options.to);
+    });
 }
 
 interface MoveFlags extends Changing {

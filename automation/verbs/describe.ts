@@ -29,7 +29,7 @@ function describeRestore({ site, epoch, generation, point, recoveredMs, pause, d
 }
 
 function describeMove(report: MoveReport, home: string): string {
-  const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, journal } = report;
+  const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, copy, objects, journal } = report;
   const segments = Object.entries<number>({ ...segmentsMs }).map(([name, ms]) => [name, formatDuration(ms)]);
   return [
     "",
@@ -38,6 +38,14 @@ function describeMove(report: MoveReport, home: string): string {
     table(["SEGMENT", "TOOK"], segments),
     "",
     ...(pause && pause.from > 0 ? [`no site took writes for ${formatDuration(pause.to - pause.from)}`] : []),
+    ...(copy
+      ? [
+          paint.yellow(
+            `its database began with ${copy.snapshot}, of ${copy.at}: what was written in the ${formatDuration(copy.ageMs)} after is not in it`,
+          ),
+        ]
+      : []),
+    ...(objects ? [`${objects.objects} objects, ${objects.bytes} bytes, were copied out of the archive`] : []),
     ...(fenced && !fenced.known ? [paint.yellow(`${from} is not known to be fenced: ${fenced.reason}`)] : []),
     `${paint.yellow("nothing stands behind it now")}; once ${from} answers: changeover reprotect --site ${from}${to === home ? "" : ", then changeover failback"}`,
     `journal: ${journal}`,

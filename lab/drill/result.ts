@@ -25,7 +25,7 @@ export interface DrillResult {
 }
 
 export interface Changeover {
-  kind: "failover" | "switchover" | "failback" | "restore";
+  kind: "failover" | "switchover" | "failback" | "restore" | "activation";
   /** What it recovered from; left out for a planned move. */
   disaster?: DisasterName;
   /** Of a restore the site itself, as `to`: from its damaged database to the restored one. */
@@ -212,7 +212,7 @@ export function objectivesOf(
   const planned = changeovers.filter(({ disaster }) => disaster === undefined);
   const restores = changeovers.flatMap(({ restored }) => restored ?? []);
   // What was never copied to another site goes with the one that is lost; nothing else may.
-  const lostWithSites = changeovers.reduce((sum, { kind, rpo }) => sum + (kind === "failover" ? rpo.lost : 0), 0);
+  const lostWithSites = changeovers.reduce((sum, { kind, rpo }) => sum + (kind === "failover" || kind === "activation" ? rpo.lost : 0), 0);
   return [
     ...changeovers.flatMap(({ disaster, rtoMs, rpo: { oldestLostAgeMs } }) =>
       disaster === undefined

@@ -53,6 +53,35 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "multi-region-outage",
+    description:
+      "both warm regions are lost, the cold site is activated from its copies; they come back, are protected anew, the service goes home",
+    async play(stage) {
+      const { home, sites } = stage.topology;
+      const standby = standbyOf(stage.topology);
+      const cold = stage.topology.disasters["multi-region-outage"].recovery.site ?? "";
+      const lost = Object.keys(sites).filter((site) => sites[site]?.standby === "warm");
+      await stage.warmUp();
+      await stage.copied(cold);
+      const targets = await directTargets(stage, home);
+      await stage.activate(lost, cold);
+
+      const direct = new DirectWrites(targets);
+      try {
+        await stage.step("heal", `${lost.join(" and ")} come back; clients write straight to ${home}`, async () => {
+          for (const site of lost.filter((one) => one !== home)) await askLab("POST", "/heal", { region: site }, RETURN_MS);
+          await comeBack(stage, home, direct);
+        });
+        await stage.reprotect(home);
+      } finally {
+        stage.oldSite = await direct.stop();
+      }
+      await stage.move("failback", home);
+      await stage.reprotect(standby);
+      await stage.putToSleep(cold);
+    },
+  },
+  {
     name: "switchover",
     description: "there and home, planned",
     async play(stage) {

@@ -9,7 +9,9 @@ import type { Reinstated } from "../../automation/changeover/reinstate";
 import type { MoveReport, ReprotectReport, RestoreReport } from "../../automation/changeover/report";
 import { Stopped } from "../../automation/errors";
 import { StepList } from "../../automation/steps";
+import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { Workspace } from "../../automation/workspace";
+import { namesFor } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import { askLab, callsTo } from "../control";
 import type { LabDescription } from "../daemon";
@@ -134,6 +136,66 @@ export class Stage {
       disaster: "regional-outage",
       report,
       outage: { at, detectedAt, callsToLostRegion: await callsTo(region) },
+    });
+  }
+
+  /** Takes every warm region away and activates the cold site. */
+  async activate(lost: SiteName[], to: SiteName): Promise<void> {
+    const { mode } = this.options;
+    const regions = lost.map((site) => this.topology.sites[site]?.region ?? site);
+    const at = await this.step(
+      "outage",
+      `${regions.join(" and ")} are lost`,
+      async () => {
+        const now = Date.now();
+        for (const region of lost) await askLab("POST", "/outage", { region, mode });
+        return now;
+      },
+      () => mode,
+    );
+    const detectedAt = await this.step("detect", "Health checks take them out of DNS", () => this.detection(at));
+    const report = await this.command<MoveReport>([
+      "failover",
+      "--to",
+      to,
+      "--unreachable",
+      lost.join(","),
+      "--accept-unfenced",
+      `drill: ${regions.join(" and ")} were taken away`,
+      "--outage-since",
+      new Date(at).toISOString(),
+    ]);
+    await this.settle();
+    const calls = await Promise.all(regions.map((region) => callsTo(region)));
+    this.note({
+      kind: "activation",
+      disaster: "multi-region-outage",
+      report,
+      outage: { at, detectedAt, callsToLostRegion: calls.reduce((sum, count) => sum + count, 0) },
+    });
+  }
+
+  /** Makes a cold site dormant again that was left. */
+  async putToSleep(site: SiteName): Promise<void> {
+    await this.command(["reprotect", "--site", site, "--discard-old"]);
+  }
+
+  /** Waits until the newest copy at a site is no older than the outage may find it. */
+  async copied(site: SiteName): Promise<void> {
+    await this.step("copies", `A copy of the database reaches ${site}`, async () => {
+      const { region, vault } = namesFor(this.topology, "lab").site(site);
+      const points = new RecoveryPoints(region);
+      try {
+        const { activeSite, generation } = (await this.workspace.outputs(this.topology.home)) as {
+          activeSite: SiteName;
+          generation: number;
+        };
+        const arn = namesFor(this.topology, "lab").site(activeSite).databaseArn(generation);
+        const since = Date.now();
+        while (((await points.in(vault, arn))[0]?.at.getTime() ?? 0) < since) await this.wait(500);
+      } finally {
+        points.close();
+      }
     });
   }
 

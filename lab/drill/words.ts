@@ -13,8 +13,8 @@ export function summary(changeover: Changeover): string {
   const lost = `lost ${rpo.lost} of ${rpo.acknowledged} writes acknowledged before${age}`;
   const waited = `no write was acknowledged for ${formatDuration(clientDowntimeMs)}, for the slowest service ${formatDuration(longestServicePauseMs)}`;
   const paused = `writes paused for ${formatDuration(pauseMs)}`;
-  if (kind === "failover") {
-    return `verified ${formatDuration(rtoMs)} after the outage, ${formatDuration(commandMs)} after the command; ${waited}; ${lost}; ${callsToLostRegion} calls to the lost region`;
+  if (kind === "failover" || kind === "activation") {
+    return `verified ${formatDuration(rtoMs)} after the outage, ${formatDuration(commandMs)} after the command; ${waited}; ${lost}; ${callsToLostRegion} calls to what was lost`;
   }
   if (restored) {
     const dropped = `${restored.dropped} rows of the damaged database were not in the restored one or otherwise, ${restored.reinstated} of them were put in again`;

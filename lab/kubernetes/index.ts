@@ -3,6 +3,7 @@ import type { LabContext, LabPart, OutageMode } from "../part";
 import { url } from "../world";
 import { KubernetesApi } from "./api";
 import { ControlPlane, kubeconfigText } from "./control-plane";
+import { Doorbell } from "./doorbell";
 import { EndpointSlices } from "./endpoint-slices";
 import { BINDINGS, installObjects } from "./objects";
 import { PodRunner } from "./pods";
@@ -14,6 +15,8 @@ import { Tripwire, waitingConnections } from "./tripwire";
 export interface ClusterOptions {
   /** Files that `lab up` made: what containers without a command of their own run. */
   programs: Programs;
+  /** It is started when somebody first calls it, as a cluster without nodes has nothing that runs. @default at once */
+  asleep?: boolean;
 }
 
 export interface ClusterApi {
@@ -58,6 +61,8 @@ class Cluster implements LabPart, ClusterApi {
   private readonly tripwire = new Tripwire();
   private watches = new AbortController();
   private lost: OutageMode | undefined;
+  /** Until somebody calls. */
+  private doorbell: Doorbell | undefined;
   private readonly serving: Promise<void>;
   private served!: { resolve: () => void; reject: (error: unknown) => void };
 
@@ -70,6 +75,7 @@ class Cluster implements LabPart, ClusterApi {
     admin: ConstructorParameters<typeof ControlPlane>[3],
   ) {
     this.name = `kubernetes ${region}`;
+    if (options.asleep) this.doorbell = new Doorbell(this.endpoint, () => this.wake());
     this.serving = new Promise((resolve, reject) => (this.served = { resolve, reject }));
     this.serving.catch(() => undefined);
     this.controlPlane = new ControlPlane(lab, region, api, admin);
@@ -95,6 +101,20 @@ class Cluster implements LabPart, ClusterApi {
   }
 
   async start(): Promise<void> {
+    if (this.doorbell) return this.doorbell.open();
+    await this.begin();
+  }
+
+  private async wake(): Promise<void> {
+    this.lab.log(this.name, "somebody calls: it wakes");
+    this.doorbell = undefined;
+    await this.begin().catch((error: unknown) => {
+      this.lab.log(this.name, `did not wake: ${(error as Error).message}`);
+      throw error;
+    });
+  }
+
+  private async begin(): Promise<void> {
     try {
       await this.controlPlane.start();
       await installObjects(this.api, this.region, this.endpoint.host);
@@ -108,6 +128,7 @@ class Cluster implements LabPart, ClusterApi {
 
   async stop(): Promise<void> {
     if (this.lost === "blackhole") await this.thaw();
+    this.doorbell?.close();
     this.disconnect();
     await this.tripwire.close();
     await this.runner.stop(POD_STOP_MS);
@@ -118,6 +139,11 @@ class Cluster implements LabPart, ClusterApi {
   async outage(region: string, mode: OutageMode): Promise<void> {
     if (region !== this.region || this.lost !== undefined) return;
     this.lost = mode;
+    if (this.doorbell) {
+      this.doorbell.close();
+      await this.tripwire.open(this.endpoint);
+      return;
+    }
     this.disconnect();
     if (mode === "blackhole") {
       this.runner.freeze();
@@ -132,6 +158,11 @@ class Cluster implements LabPart, ClusterApi {
 
   async heal(region: string): Promise<void> {
     if (region !== this.region || this.lost === undefined) return;
+    if (this.doorbell) {
+      await this.tripwire.close();
+      this.lost = undefined;
+      return this.doorbell.open();
+    }
     if (this.lost === "blackhole") await this.thaw();
     else {
       await this.tripwire.close();

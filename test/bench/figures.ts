@@ -2,6 +2,7 @@ import type { Way } from "./failover";
 import type { Floor } from "./floor";
 import type { Host } from "./host";
 import type { PlanTime } from "./plan";
+import type { Recovery } from "./recovery";
 import { median, summary } from "./statistics";
 import type { Move, Switchovers } from "./switchover";
 
@@ -18,6 +19,7 @@ export interface Measured {
   failover?: Record<Way, number[]>;
   switchover?: Switchovers;
   plans?: PlanTime[];
+  recovery?: Recovery;
 }
 
 /** The bench's answer in JSON. Milliseconds and MiB. */
@@ -45,6 +47,7 @@ export interface Figures extends Pick<Measured, "command" | "startedAt" | "tookM
   plan?: PlanFigure[];
   /** From 100 services to 1,000: how much longer, and how much longer for each service. */
   planGrowth?: { timeRatio: number; timePerServiceRatio: number; memoryRatio: number };
+  recovery?: Recovery;
 }
 
 export interface PlanFigure {
@@ -61,7 +64,7 @@ export interface PlanFigure {
 /** Where growth is looked at, in services. */
 const GROWTH = { from: 100, to: 1_000 };
 
-export function figuresOf({ floor, failover, switchover, plans, ...about }: Measured): Figures {
+export function figuresOf({ floor, failover, switchover, plans, recovery, ...about }: Measured): Figures {
   const { command, startedAt, tookMs, host, plugins } = about;
   const plan = plans && planFigures(plans);
   const growth = plan && growthOf(plan);
@@ -91,6 +94,7 @@ export function figuresOf({ floor, failover, switchover, plans, ...about }: Meas
     }),
     ...(plan && { plan }),
     ...(growth && { planGrowth: growth }),
+    ...(recovery && { recovery }),
   };
 }
 

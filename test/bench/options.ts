@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
-export const PARTS = ["failover", "switchover", "floor", "plan"] as const;
+export const PARTS = ["failover", "switchover", "floor", "plan", "recovery"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -23,7 +23,7 @@ export function readOptions(argv: string[]): Options {
   return new Command("npm run bench --")
     .exitOverride()
     .description(
-      "Measures failover by changeover and by hand, switchover under load, the floor, and plan by size, in a lab of its own.\nTakes about an hour on two cores; let nothing else run.",
+      "Measures failover by changeover and by hand, switchover under load, the floor, plan by size, and recoveries from copies, in a lab of its own.\nTakes about an hour on two cores; let nothing else run.",
     )
     .option("--json", "print the figures as JSON")
     .option("--runs <n>", "of each kind of failover, of the floor and of each size of plan", count, LEAST.runs)

@@ -14,9 +14,20 @@ const MAX_SCRIPT_RATIO = 1;
 const MAX_FLOOR_RATIO = 2;
 const MAX_PAUSE_MS = 3_000;
 const MAX_PLAN_MIB = 2_048;
+const MAX_RESTORE_MS = 60_000;
+const MAX_ACTIVATION_MS = 120_000;
 
 /** What was measured, goal by goal; what was not measured is left out. Pure. */
-export function goalsOf({ failover, failoverToScriptRatio, failoverToFloorRatio, floor, switchover, plan, planGrowth }: Figures): Goal[] {
+export function goalsOf({
+  failover,
+  failoverToScriptRatio,
+  failoverToFloorRatio,
+  floor,
+  switchover,
+  plan,
+  planGrowth,
+  recovery,
+}: Figures): Goal[] {
   const goals: Goal[] = [];
   const most = (name: string, measured: number, target: number, show: (value: number) => string): void => {
     goals.push({ name, target: `≤ ${show(target)}`, measured: show(measured), met: measured <= target });
@@ -35,6 +46,10 @@ export function goalsOf({ failover, failoverToScriptRatio, failoverToFloorRatio,
   const largest = plan?.at(-1);
   if (largest)
     most(`plan, peak memory with ${largest.services} services`, largest.peakMiB, MAX_PLAN_MIB, (mib) => `${Math.round(mib)} MiB`);
+  if (recovery) {
+    most("restore of 1 GiB to a point in time", recovery.restoreMs, MAX_RESTORE_MS, milliseconds);
+    most("activation of the cold site with 1 GiB", recovery.activationMs, MAX_ACTIVATION_MS, milliseconds);
+  }
   return goals;
 }
 

@@ -4,7 +4,7 @@ import { summary } from "./statistics";
 
 /** `bench/results.md`. Pure: the figures and nothing else. */
 export function resultsPage(figures: Figures): string {
-  return `${[about(figures), goals(figures), failover(figures), floor(figures), switchover(figures), plan(figures)].flat().join("\n\n")}\n`;
+  return `${[about(figures), goals(figures), failover(figures), floor(figures), switchover(figures), plan(figures), recovery(figures)].flat().join("\n\n")}\n`;
 }
 
 function about({ command, startedAt, tookMs, host, plugins }: Figures): string[] {
@@ -110,6 +110,22 @@ function plan({ plan: sizes, planGrowth }: Figures): string[] {
           `From 100 services to 1,000: ${twoDigits(planGrowth.timeRatio)} times the time, ${twoDigits(planGrowth.timePerServiceRatio)} times the time for each service, ${twoDigits(planGrowth.memoryRatio)} times the memory.`,
         ]
       : []),
+  ];
+}
+
+function recovery({ recovery: measured }: Figures): string[] {
+  if (!measured) return [];
+  const { bytes, restoreMs, activationMs } = measured;
+  return [
+    "## Recovery from copies",
+    `A database of ${Math.round(bytes / 1_048_576)} MiB, once each, from the start of the command to a write through the public name that was read back: restored at its own site to a point in time, and made anew at the cold site with both other regions lost.`,
+    table(
+      ["", "ms"],
+      [
+        ["restore", String(restoreMs)],
+        ["activation", String(activationMs)],
+      ],
+    ),
   ];
 }
 

@@ -2,11 +2,12 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
+import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { addressesOf } from "../../automation/probes/resolver";
 import type { SiteStatus, Status } from "../../automation/status";
 import { Workspace } from "../../automation/workspace";
 import { loadTopology } from "../../stacks/topology-file";
-import { DATABASE_APP } from "../../topology/names";
+import { DATABASE_APP, namesFor } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { accountOfMoves } from "../../lab/clients/account";
 import { readLedger } from "../../lab/clients/ledger";
@@ -41,9 +42,10 @@ export class Circle {
     readonly clients: Clients,
   ) {}
 
-  static async up(): Promise<Circle> {
+  /** @param args more of the command line of `lab up` */
+  static async up(args: readonly string[] = []): Promise<Circle> {
     await changeover(["lab", "down"]);
-    const env = await labUp();
+    const env = await labUp(args);
     // What this process asks is asked of the lab, too.
     Object.assign(process.env, env);
     const topology = loadTopology(join(ROOT, "topology.yaml"));
@@ -52,7 +54,7 @@ export class Circle {
   }
 
   /** The service protected, and clients that write. Whatever a case before left is finished; where it cannot be, the lab is a new one. */
-  static async ready(before: Circle | undefined): Promise<{ circle: Circle; roles: Roles }> {
+  static async ready(before: Circle | undefined, args: readonly string[] = []): Promise<{ circle: Circle; roles: Roles }> {
     const ready = async (circle: Circle): Promise<{ circle: Circle; roles: Roles }> => {
       const roles = await circle.protect();
       await circle.write();
@@ -65,7 +67,7 @@ export class Circle {
         process.stderr.write(`a new lab, as the one before could not be brought to rest: ${(error as Error).message}\n`);
       }
     }
-    return ready(await Circle.up());
+    return ready(await Circle.up(args));
   }
 
   /** Ends what a case began beside changeovers. */
@@ -94,6 +96,24 @@ export class Circle {
       },
       { timeout: ANSWER_MS, interval: 500 },
     );
+  }
+
+  /** Waits until a cold site has a copy of the active one's database. */
+  async copied(cold: SiteName, active: SiteName): Promise<void> {
+    const generation = (await this.workspace.outputs(active))["generation"] as number;
+    const names = namesFor(this.topology, "lab");
+    const points = new RecoveryPoints(names.site(cold).region);
+    try {
+      await vi.waitFor(
+        async () => {
+          const found = await points.in(names.site(cold).vault, names.site(active).databaseArn(generation));
+          expect(found.length).toBeGreaterThan(0);
+        },
+        { timeout: 240_000, interval: 1_000 },
+      );
+    } finally {
+      points.close();
+    }
   }
 
   async status(skip: SiteName[] = []): Promise<Status> {

@@ -29,9 +29,9 @@ export function changeover(args: string[], env: Record<string, string> = {}): Pr
   return run(process.execPath, [join(ROOT, "bin", "changeover.mjs"), ...args], env);
 }
 
-/** Brings a lab up. @returns the environment that points at it @throws with what it printed */
-export async function labUp(): Promise<Record<string, string>> {
-  const up = await changeover(["lab", "up"]);
+/** Brings a lab up. @param args more of the command line @returns the environment that points at it @throws with what it printed */
+export async function labUp(args: readonly string[] = []): Promise<Record<string, string>> {
+  const up = await changeover(["lab", "up", ...args]);
   if (up.code !== 0) throw new Error(`lab up ended with ${up.code}:\n${up.stderr}\n${up.stdout}`);
   return JSON.parse((await changeover(["lab", "env", "--json"])).stdout) as Record<string, string>;
 }

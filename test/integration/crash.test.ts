@@ -13,7 +13,7 @@ import { deal, describePoint, describePoints, pointsOf, type KillPoint } from ".
  * How many incidents of each kind the kills are dealt out to. One incident is killed several times, each time by another
  * driver: every resume but the last is cut off as well. More runs make it easier to see which kill broke it, and slower.
  */
-const RUNS = { switchover: 5, failover: 3, restore: 2 } as const;
+const RUNS = { switchover: 5, failover: 3, restore: 2, activation: 1 } as const;
 
 /** When the last round may begin; `npm test` says so. */
 const LATEST = Date.parse(process.env["CHANGEOVER_TEST_LATEST"] ?? "") || Number.POSITIVE_INFINITY;
@@ -130,9 +130,38 @@ const RUN: Record<Round["kind"], (lab: Circle, points: KillPoint[], back: KillPo
     await lab.expectNothingLost(after, since);
     await lab.expectProtected(after);
   },
+
+  async activation(lab, points, back) {
+    const since = Date.now();
+    const { active, standby, epoch } = roles;
+    const cold = "cold";
+    await lab.copied(cold, active);
+    for (const site of [active, standby]) await lab.lose(site);
+
+    const lost = ["--unreachable", `${active},${standby}`, "--accept-unfenced", "the test took both away"];
+    // Its database is made meanwhile, and nobody else's answers.
+    const report = await through<MoveReport>(lab, ["failover", "--to", cold, ...lost], points, () => Promise.resolve({}));
+    expect(report).toMatchObject({ kind: "activation", from: active, to: cold, epoch: epoch + 1 });
+    for (const site of [active, standby]) await lab.heal(site);
+    const { takes, silent } = await lab.writers(await lab.doors([cold, active]), 20_000);
+    expect({ takes, silent }, "the sites that came back").toEqual({ takes: [cold], silent: [] });
+
+    const away: Roles = { active: cold, standby: active, epoch: epoch + 1 };
+    const { diverged } = await reprotected(lab, away, back);
+    await lab.done(["switchover", "--to", active]);
+    const after: Roles = { active, standby, epoch: epoch + 2 };
+    await reprotected(lab, after, []);
+    await lab.done(["reprotect", "--site", cold, "--discard-old"]);
+    const { total } = await lab.account(after, since);
+    // What was acknowledged after the copy was taken is in the list of what came back.
+    const listed = readFileSync(diverged?.file ?? "", "utf8");
+    expect([total.duplicated, total.lostKeys.filter((key) => !listed.includes(key))]).toEqual([0, []]);
+    lab.expectServedBy(after);
+    await lab.expectProtected(after, [active, standby, cold, "data"]);
+  },
 };
 
-it.each(["failover", "switchover", "reprotect", "restore"] as const)("no step of a %s is forgotten", (kind) => {
+it.each(["failover", "switchover", "reprotect", "restore", "activation"] as const)("no step of a %s is forgotten", (kind) => {
   const points = pointsOf(kind);
   const steps = stepsOf(kind).map(({ step }) => step);
   const ends = points.filter(({ on }) => on === "end").map(({ step }) => step);

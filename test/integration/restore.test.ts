@@ -85,11 +85,18 @@ describe("a restore of the active site's database", () => {
     );
   });
 
-  it("gives a damaged backup up, names it, and what there is beside it", async () => {
-    await askLab("POST", "/chaos", { fault: "damage-backup", site: "primary", how: "alter" }, 30_000);
+  it.each([
+    ["an altered base backup", { fault: "damage-backup", how: "alter" }, /checksum/],
+    ["a truncated one", { fault: "damage-backup", how: "truncate" }, /has size/],
+    ["a log that lacks a segment", { fault: "lose-wal" }, /WAL segment \w+ is missing|\w+ is missing from the archive/],
+  ])("gives %s up, names it, and what there is beside it", async (_, fault, why) => {
+    await askLab("POST", "/chaos", { ...fault, site: "primary" }, 30_000);
     try {
-      const ended = await circle.fails([...RESTORE, sound.toISOString(), "--check", SOUND], 4);
-      expect(ended.stderr).toMatch(/was given up: .* is incompatible-restore: .*checksum[^]*takes writes as before[^]*other moments: 20/);
+      // Behind the segment that is missing the log goes on.
+      const moment = fault.fault === "lose-wal" ? await now() : sound;
+      const ended = await circle.fails([...RESTORE, moment.toISOString(), "--check", SOUND], 4);
+      expect(ended.stderr).toMatch(why);
+      expect(ended.stderr).toMatch(/was given up: .* is incompatible-restore: [^]*takes writes as before[^]*other moments: 20/);
     } finally {
       await askLab("POST", "/chaos/end", {}, 30_000);
     }

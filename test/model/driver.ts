@@ -32,6 +32,8 @@ function begin(state: State, rules: Rules): Move[] {
   const to = other(from);
   const reached = Math.max(...state.sites.map(({ stack }) => stack));
   const isReplica = state.sites[to].database === "replica";
+  const isDormant = state.sites[to].database === "none";
+  const isCold = state.cold && to === 1;
   const fresh = { ended: 0, begun: false, done: 0, running: true, undoing: false };
   const start = (kind: Kind, target: Place, epoch: number): Move => {
     const next = copy(state);
@@ -45,7 +47,8 @@ function begin(state: State, rules: Rules): Move[] {
   return [
     ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, reached + 1)] : []),
     ...(!opened && both && isReplica && linked(state) ? [start("switchover", to, reached + 1)] : []),
-    ...(!opened && both && !isReplica ? [start("reprotect", from, reached)] : []),
+    ...(!opened && both && !isReplica && !isCold ? [start("reprotect", from, reached)] : []),
+    ...(reachable(state, to) && isDormant ? [start("activation", to, Math.max(reached, opened?.epoch ?? 0) + 1)] : []),
     ...(!opened && reachable(state, from) && state.sites[from].database === "primary" ? [start("restore", from, reached + 1)] : []),
   ];
 }
@@ -81,7 +84,11 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const effect = edge.effects[driver.done];
   if (effect !== undefined) {
     return perform(state, rules, driver, effect).map(({ how, next, done }) => {
-      const after = { begun: true, asked: driver.asked || effect === "promote-target", done: driver.done + Number(done) };
+      const after = {
+        begun: true,
+        asked: driver.asked || effect === "promote-target" || (driver.kind === "restore" && effect === "open-target"),
+        done: driver.done + Number(done),
+      };
       return make(`${edge.step}: ${effect}${how}`, (_, own) => Object.assign(own, after), next);
     });
   }

@@ -30,10 +30,15 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
 
   switch (effect) {
     case "fence-old": {
-      const fence = when(ofOld && from.markEpoch <= epoch, (next) => {
+      // Whoever activates a cold site calls no other.
+      const fence = when(kind !== "activation" && ofOld && from.markEpoch <= epoch, (next) => {
         setMark(next, old, "fenced", epoch);
       });
-      const accept = when(kind === "failover", (next) => (next.sites[old].unfenced = true), " (not fenced, accepted by name)");
+      const accept = when(
+        kind === "failover" || kind === "activation",
+        (next) => (next.sites[old].unfenced = true),
+        " (not fenced, accepted by name)",
+      );
       return [...fence, ...accept];
     }
     case "pause-old":
@@ -53,10 +58,27 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
         return outcome((next) => Object.assign(next.sites[target], { role: "active", epoch }));
       }
       return when(to.promoting === undefined, (next) => (next.sites[target].promoting = kind), " (asked)", false);
+    case "restore-target":
+      if (to.database === "primary") return outcome();
+      // A copy has the mark of when it was taken.
+      return when(ofTarget, (next) => {
+        const copied = {
+          database: "primary",
+          lag: 0,
+          mark: "open",
+          markEpoch: epoch - 1,
+          markSite: old,
+          lease: false,
+          sessions: false,
+        } as const;
+        Object.assign(next.sites[target], copied);
+      });
     case "open-target":
       return when(ofTarget && to.database === "primary" && to.markEpoch <= epoch, (next) => {
         setMark(next, target, "open", epoch);
         next.sites[target].looked = true;
+        // With the opening its pods begin.
+        if (kind === "activation") Object.assign(next.sites[target], { role: "active", epoch });
       });
     case "verify-target":
       return when(ofTarget && accepts(to) && (!rules.traffic || served(state) === target));

@@ -40,7 +40,7 @@ export function events(state: State, rules: Rules): Move[] {
         const open = site.mark === "open";
         Object.assign(next.sites[place], { database: "primary", promoting: undefined, lag: 0, lease: open, sessions: open, looked: true });
       });
-    } else if (site.database === "stale") continue;
+    } else if (site.database === "stale" || site.database === "none") continue;
     else if (site.database === "replica") {
       const source = state.sites[other(place)];
       if (linked(state) && source.database === "primary" && site.lag > 0) {
@@ -92,7 +92,9 @@ function guard(state: State, rules: Rules, place: Place, add: (what: string, cha
     own.looked = true;
     switch (decision.action) {
       case "idle":
+        return;
       case "hold":
+        if (!own.lease) own.sessions = false;
         return;
       case "renew":
         own.lease = true;

@@ -7,7 +7,7 @@ export function sightOf(state: State, place: Place): Sight {
   const peer = other(place);
   const marked = { site: NAMES[markSite], epoch: markEpoch, state: mark, by: "someone", reason: "", at: new Date(0) };
   const switches = { [NAMES[peer]]: seen(state.sites[peer], peer, linked(state)), C: { state: "off" } as const };
-  const standing = { site: NAMES[place], epoch, role, recovering: database !== "primary", warmOthers: [NAMES[peer]] };
+  const standing = { site: NAMES[place], epoch, role, recovering: database !== "primary", others: [NAMES[peer], "C"] };
   return { ...standing, mark: marked, leaseLeftMs: lease ? 1 : -1, switches, now: 0 };
 }
 
@@ -26,4 +26,4 @@ export function stepsAside(state: State, place: Place, action: GuardAction): boo
 }
 
 /** One that opens unless it could read no switch at all, as the words \u201cnone could be read\u201d would have it. */
-export const trustingAnySwitch = (state: State, place: Place): GuardAction => decide({ ...sightOf(state, place), warmOthers: [] });
+export const trustingAnySwitch = (state: State, place: Place): GuardAction => decide({ ...sightOf(state, place), others: [] });

@@ -1,14 +1,14 @@
 import type { Edge, Kind, Retreat } from "../../automation/changeover/table";
 
-/** A warm site: A is the home of the service, B stands behind it in DNS. The cold one only answers that its switch is off. */
+/** A is the home of the service, B stands behind it in DNS: a warm site, or the cold one. A third one only answers that its switch is off. */
 export type Place = 0 | 1;
 export const NAMES = ["A", "B"] as const;
 export const other = (place: Place): Place => (place === 0 ? 1 : 0);
 
 export interface Site {
   up: boolean;
-  /** `stale`: a replica of a database that the active site has left by a restore. */
-  database: "replica" | "primary" | "stale";
+  /** `stale`: a replica of a database that the active site has left by a restore; `none`: the site is dormant. */
+  database: "replica" | "primary" | "stale" | "none";
   /** Who asked for a promotion that is still under way. */
   promoting: Kind | undefined;
   /** What a replica has not got yet: nothing, marks only, acknowledged writes. */
@@ -48,7 +48,7 @@ export interface Driver {
   ended: number;
   /** The journal has the next step as begun. */
   begun: boolean;
-  /** A promotion was asked for, by this changeover or one that it took over from. */
+  /** A promotion was asked for, or a restored database opened, by this changeover or one that it took over from. */
   asked: boolean;
   /** It took over from another one, and what that one had done. */
   heir: boolean;
@@ -63,6 +63,8 @@ export interface Driver {
 export type Cut = "none" | "A-B" | "operator-A" | "operator-B";
 
 export interface State {
+  /** B is the cold site: it is activated from a copy, and not rebuilt once it was left. */
+  cold: boolean;
   sites: [Site, Site];
   drivers: [Driver | undefined, Driver | undefined];
   cut: Cut;
@@ -125,7 +127,15 @@ export function initial(left: number, trouble?: number): State {
     unfenced: false,
   };
   const standby: Site = { ...site, database: "replica", lease: false, sessions: false, role: "standby", stackActive: false, switch: 0 };
-  return { sites: [site, standby], drivers: [undefined, undefined], cut: "none", left, trouble, breach: undefined };
+  return { cold: false, sites: [site, standby], drivers: [undefined, undefined], cut: "none", left, trouble, breach: undefined };
+}
+
+/** A is active, and whatever stood by it is of no account: B is the cold site, with a copy. */
+export function dormant(left: number, trouble?: number): State {
+  const state = initial(left, trouble);
+  state.cold = true;
+  state.sites[1].database = "none";
+  return state;
 }
 
 /** After a failover or a switchover: B is active, A was left and is fenced. */
@@ -137,8 +147,8 @@ export function exposed(left: number, trouble?: number): State {
   return state;
 }
 
-export function copy({ sites: [a, b], drivers: [first, second], cut, left, trouble, breach }: State): State {
-  return { sites: [{ ...a }, { ...b }], drivers: [first && { ...first }, second && { ...second }], cut, left, trouble, breach };
+export function copy({ sites: [a, b], drivers: [first, second], ...rest }: State): State {
+  return { ...rest, sites: [{ ...a }, { ...b }], drivers: [first && { ...first }, second && { ...second }] };
 }
 
 export const accepts = ({ up, database, mark, lease, sessions }: Site): boolean =>

@@ -6,7 +6,7 @@ import { explore } from "../../model/explore";
 import { sightOf, trustingAnySwitch } from "../../model/guard";
 import { printTrace } from "../../model/print";
 import { inOrder, PRODUCT, withEffects } from "../../model/rules";
-import { exposed, initial, type Rules } from "../../model/state";
+import { dormant, exposed, initial, type Rules } from "../../model/state";
 
 const MINUTES = 300_000;
 
@@ -26,6 +26,8 @@ describe("the product's table and guard", () => {
     { of: "one changeover, any number of faults", start: initial, changeovers: 1, trouble: undefined },
     { of: "two, from a site that stands alone, any number of faults", start: exposed, changeovers: 2, trouble: undefined },
     { of: "two, of two operators, one loss or cut", start: initial, changeovers: 2, trouble: 1 },
+    { of: "one, with a dormant site, any number of faults", start: dormant, changeovers: 1, trouble: undefined },
+    { of: "two, with a dormant site, one loss or cut", start: dormant, changeovers: 2, trouble: 1 },
   ])(
     "$of",
     ({ start, changeovers, trouble }) => {
@@ -42,12 +44,13 @@ describe("the product's table and guard", () => {
     MINUTES,
   );
 
-  test("the cold site's answer changes nothing, so no link to it need be cut", () => {
+  test("a site that cannot be asked only ever keeps writes shut, so no link to a third one need be cut", () => {
     const guard: Rules["guard"] = (state, place) => {
       const sight = sightOf(state, place);
       const switches = { ...sight.switches, C: { state: "unreadable", reason: "cut" } as const };
-      expect(decide({ ...sight, switches }).action).toBe(decide(sight).action);
-      return decide(sight);
+      const asked = decide(sight);
+      expect([asked.action, "fence"]).toContain(decide({ ...sight, switches }).action);
+      return asked;
     };
     const explored = explore(initial(1, 1), { ...PRODUCT, guard, guardsInTime: true });
     expect(explored.states).toBeGreaterThan(1_000);
@@ -59,8 +62,8 @@ describe("the product's table and guard", () => {
       for (const driver of state.drivers) if (driver) seen.add(`${driver.kind} ${driver.ended}${driver.undoing ? " back" : ""}`);
       return PRODUCT.guard(state, place);
     };
-    for (const start of [initial, exposed]) explore(start(1, 0), { ...PRODUCT, guard });
-    for (const kind of ["failover", "switchover", "reprotect"] as const) {
+    for (const start of [initial, exposed, dormant]) explore(start(1, 0), { ...PRODUCT, guard });
+    for (const kind of ["failover", "switchover", "reprotect", "activation"] as const) {
       const told = stepsOf(kind).flatMap(({ effects }, at) => (effects.length > 0 ? [`${kind} ${at}`] : []));
       expect([...seen]).toEqual(expect.arrayContaining(told));
     }
@@ -121,6 +124,10 @@ describe("planted faults are found, with the shortest way there", () => {
 
   test("a re-protection that does not fence: the database that is left still takes writes", () => {
     expect(fault(initial, 2, 0, steps("reprotect", without("fence")))).toContain("a database that is left still takes writes");
+  });
+
+  test("an activation that opens before its switch is on: a site that comes back does not know", () => {
+    expect(fault(dormant, 1, 1, steps("activation", after("fence", "open")))).toContain(TWO_WRITERS);
   });
 
   test("a way back that leaves writes paused", () => {

@@ -46,12 +46,8 @@ test("clients get TLS 1.3, and health checkers the 1.2 that they need", async ()
   expect(recording.get(LISTENER, "balancer-https").inputs.sslPolicy).toBe("ELBSecurityPolicy-TLS13-1-2-Res-2021-06");
 });
 
-test("a site without services answers 503, under the same listener", async () => {
-  const recording = await record(() => new Balancer("balancer", { ...base, routes: [] }));
-  expect([...recording.all(GROUP), ...recording.all(RULE)]).toEqual([]);
-  expect(recording.get(LISTENER, "balancer-https").inputs.defaultActions).toMatchObject([
-    { type: "fixed-response", fixedResponse: { statusCode: "503" } },
-  ]);
+test("a load balancer without a route is an error", async () => {
+  await expect(record(() => new Balancer("balancer", { ...base, routes: [] }))).rejects.toThrow(/one service at least/);
 });
 
 test("names keep within the 32 characters that a load balancer takes, and apart", () => {

@@ -19,7 +19,7 @@ const base: GuardArgs = {
   leaseMs: topology.guard.lease,
   database: { host: pulumi.output("database.host"), port: 5432, name: "service", password: pulumi.secret("master") },
   ownSwitch: { region: "eu-north-1", bucket: "own-switch-bucket" },
-  others: [{ site: "secondary", region: "eu-west-1", bucket: "switch-bucket", warm: true }],
+  others: [{ site: "secondary", region: "eu-west-1", bucket: "switch-bucket" }],
   cidr: "10.10.0.0/16",
 };
 const guard = (change: Partial<GuardArgs> = {}): Promise<Recording> => record(() => new Guard("guard", { ...base, ...change }));

@@ -77,7 +77,7 @@ test("alarms ring the site's topic", async () => {
 
 test("an operator needs a second factor and has an hour", async () => {
   const recording = await record(
-    () => new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production" }),
+    () => new Access("access", { role: "operator", account: "123456789012", prefix: "samia-tarot-production", data: [] }),
   );
   const role = recording.get("aws:iam/role:Role", "access-operator").inputs;
   expect(role.maxSessionDuration).toBe(3600);
@@ -94,7 +94,8 @@ test("an operator changes databases, switches and copies of this service, and no
         role: "operator",
         account: "123456789012",
         prefix: "samia-tarot-production",
-        archives: { from: ["arn:aws:s3:::archive"], to: ["arn:aws:s3:::media"] },
+        archives: ["arn:aws:s3:::archive"],
+        data: ["arn:aws:s3:::media"],
       }),
   );
   const { policy } = recording.get("aws:iam/rolePolicy:RolePolicy", "access-operator-policy").inputs;

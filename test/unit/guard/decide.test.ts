@@ -25,7 +25,7 @@ const active: Sight = {
   mark: mark(),
   leaseLeftMs: 8_000,
   switches: { secondary: off, cold: off },
-  warmOthers: ["secondary"],
+  others: ["secondary"],
   now: NOW,
 };
 const without = (key: keyof Sight, over: Partial<Sight> = {}): Sight => {
@@ -113,7 +113,7 @@ const RULES: [string, Sight, string, RegExp][] = [
     "open 2",
     /no other site is active/,
   ],
-  ["the lease has run out, no other warm site", see({ leaseLeftMs: 0, warmOthers: [], switches: {} }), "open 2", /no other/],
+  ["the lease has run out, no other warm site", see({ leaseLeftMs: 0, others: [], switches: {} }), "open 2", /no other/],
   [
     "the lease has run out, another site in the same epoch",
     see({ leaseLeftMs: 0, switches: switches(on("secondary", 2)) }),

@@ -19,7 +19,7 @@ const ENV = {
   APP_ROLE: "service_app",
   SWITCH_REGION: "eu-north-1",
   SWITCH_BUCKET: "a",
-  SITES: JSON.stringify([{ site: "secondary", region: "eu-west-1", bucket: "b", warm: true }]),
+  SITES: JSON.stringify([{ site: "secondary", region: "eu-west-1", bucket: "b" }]),
   INTERVAL_MS: "2000",
   LEASE_MS: "10000",
   CONFIRMED_UNTIL: "",
@@ -44,6 +44,7 @@ describe("a guard", () => {
     vi.mocked(writes.renewLease).mockResolvedValue(true);
     vi.mocked(writes.openWrites).mockResolvedValue();
     vi.mocked(writes.fenceWrites).mockResolvedValue({ lsn: "0/0", ended: 0 });
+    vi.mocked(writes.endSessions).mockResolvedValue(0);
     turnOwnSwitchOff.mockResolvedValue("off");
     guard = new Guard(readSettings(ENV), {
       readSwitches: () => Promise.resolve(switches),
@@ -162,6 +163,16 @@ describe("a guard", () => {
       expect(change).not.toHaveBeenCalled();
   });
 
+  it("ends the sessions of a database that it holds, once nobody may log in any more", async () => {
+    seen = { at: AT, recovering: false, mark: { ...MARK, epoch: 2 }, leaseLeftMs: 1 };
+    await guard.look();
+    expect(writes.endSessions).not.toHaveBeenCalled();
+    seen.leaseLeftMs = -1;
+    await guard.look();
+    expect(writes.endSessions).toHaveBeenCalledOnce();
+    expect(writes.fenceWrites).not.toHaveBeenCalled();
+  });
+
   it("is ready for a lease after its last look, then no more", async () => {
     await guard.look();
     vi.mocked(writes.readWrites).mockRejectedValue(new Error("connection refused"));
@@ -182,7 +193,7 @@ describe("what a guard is told", () => {
       epoch: 1,
       database: { port: 5432, password: "open sesame", ca: "" },
       ownSwitch: { region: "eu-north-1", bucket: "a" },
-      others: [{ site: "secondary", warm: true }],
+      others: [{ site: "secondary" }],
       confirmedUntil: AT.getTime(),
       listen: { port: 8080 },
     });

@@ -43,7 +43,7 @@ beforeAll(async () => {
   vi.stubEnv("AWS_ACCESS_KEY_ID", "x");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "x");
   // What the SDK loads at its first call is not what is timed here.
-  await new Switches([{ site: "on", region: "eu-west-1", bucket: "on", warm: true }], 20_000).read();
+  await new Switches([{ site: "on", region: "eu-west-1", bucket: "on" }], 20_000).read();
   asked.splice(0);
 });
 afterEach(() => asked.splice(0));
@@ -54,7 +54,7 @@ afterAll(() => {
 });
 
 it("tells a switch that is off from one that could not be read, and waits for none longer than for all", async () => {
-  const others = Object.keys(ANSWERS).map((bucket) => ({ site: bucket, region: "eu-west-1", bucket, warm: true }));
+  const others = Object.keys(ANSWERS).map((bucket) => ({ site: bucket, region: "eu-west-1", bucket }));
   const began = performance.now();
   const seen = await new Switches(others, TIMEOUT_MS).read();
   expect(performance.now() - began).toBeLessThan(2 * TIMEOUT_MS);

@@ -22,10 +22,11 @@ const problems = async (name: string, change: Record<string, string | undefined>
 test("what may be left out has its default", async () => {
   const config = await site("secondary");
   expect(config).toMatchObject({ activation: { activeSite: "primary", epoch: 1 }, role: "standby" });
-  expect(config.warm).toMatchObject({ generation: 1, sourceGeneration: 1, retained: [], discard: false, capacity: "role", writes: "open" });
-  expect(config.warm).not.toHaveProperty("confirmedUntil");
-  expect(config.warm).not.toHaveProperty("protectedBy");
-  expect(config.warm).not.toHaveProperty("databaseCa");
+  expect(config.databases).toEqual({ generation: 1, retained: [], discard: false });
+  expect(config.running).toMatchObject({ sourceGeneration: 1, capacity: "role", writes: "open" });
+  expect(config.running).not.toHaveProperty("confirmedUntil");
+  expect(config.running).not.toHaveProperty("protectedBy");
+  expect(config.running).not.toHaveProperty("databaseCa");
 });
 
 test("the role follows the active site", async () => {
@@ -37,10 +38,10 @@ test("the role follows the active site", async () => {
 test("a site that keeps its newest database and has no other is fenced, also at home in generation 1", async () => {
   const left = await site("primary", { activeSite: "secondary", epoch: "2", retained: "1" });
   expect(left.role).toBe("fenced");
-  expect(left.warm).toMatchObject({ generation: 1, retained: [1] });
+  expect(left.databases).toMatchObject({ generation: 1, retained: [1] });
   const back = await site("primary", { activeSite: "secondary", epoch: "4", generation: "3", retained: " 2, 1", discard: "true" });
   expect(back.role).toBe("standby");
-  expect(back.warm).toMatchObject({ generation: 3, retained: [1, 2], discard: true });
+  expect(back.databases).toMatchObject({ generation: 3, retained: [1, 2], discard: true });
   const again = await site("secondary", {
     activeSite: "primary",
     epoch: "5",
@@ -53,32 +54,46 @@ test("a site that keeps its newest database and has no other is fenced, also at 
 });
 
 test("what was set for a planned move, and what was confirmed", async () => {
-  const { warm } = await site("secondary", { capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
-  expect(warm).toMatchObject({ capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
+  const { running } = await site("secondary", { capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
+  expect(running).toMatchObject({ capacity: "active", confirmedUntil: "2026-01-31T12:00:00Z" });
 });
 
 test("a key that is set to nothing is as good as left out", async () => {
   const nothing = { protectedBy: "", retained: "", discard: "", capacity: "", confirmedUntil: "", writes: "" };
-  expect(await site("secondary", nothing)).toMatchObject({ role: "standby", warm: { retained: [], discard: false, capacity: "role" } });
+  expect(await site("secondary", nothing)).toMatchObject({
+    role: "standby",
+    databases: { retained: [], discard: false },
+    running: { capacity: "role" },
+  });
 });
 
-test("a cold site needs neither passwords nor a cluster", async () => {
-  const config = await site("cold", { databasePassword: undefined, appPassword: undefined, kubeconfig: undefined });
-  expect(config).not.toHaveProperty("warm");
+const NO_SECRETS = { databasePassword: undefined, appPassword: undefined, kubeconfig: undefined };
+
+test("a dormant site needs neither passwords nor a cluster, and may keep the databases that it left", async () => {
+  expect(await site("cold", NO_SECRETS)).not.toHaveProperty("running");
+  const kept = await site("cold", { ...NO_SECRETS, generation: "2", retained: "1" });
+  expect(kept).toMatchObject({ role: "dormant", databases: { generation: 2, retained: [1] } });
+  expect(kept).not.toHaveProperty("running");
+});
+
+test("a cold site that was activated runs like any other, with a restored database, until it is left and dormant again", async () => {
+  const active = await site("cold", { activeSite: "cold", epoch: "2", adopt: "db-ABC123" });
+  expect(active).toMatchObject({ role: "active", databases: { generation: 1 }, running: { adopt: "db-ABC123" } });
+  expect((await site("cold", { epoch: "3", retained: "1" })).role).toBe("fenced");
+  expect(await problems("cold", { activeSite: "cold", epoch: "2", ...NO_SECRETS })).toMatch(/changeover:kubeconfig is missing/);
 });
 
 test("secrets are secret as soon as they are read", async () => {
-  const { warm } = await site("primary");
+  const { running } = await site("primary");
   for (const key of ["databasePassword", "appPassword", "kubeconfig"] as const) {
-    expect(await pulumi.isSecret(warm![key]), key).toBe(true);
+    expect(await pulumi.isSecret(running![key]), key).toBe(true);
   }
-  expect(await valueOf(warm?.appPassword ?? "")).toBe("app-password");
+  expect(await valueOf(running?.appPassword ?? "")).toBe("app-password");
 });
 
 test.each([
-  [{ activeSite: "seconary" }, 'changeover:activeSite is "seconary"; it may be a warm site of the topology: primary, secondary'],
-  [{ activeSite: "cold" }, 'changeover:activeSite is "cold"; it may be a warm site of the topology: primary, secondary'],
-  [{ activeSite: undefined }, "changeover:activeSite is missing; it may be a warm site of the topology: primary, secondary"],
+  [{ activeSite: "seconary" }, 'changeover:activeSite is "seconary"; it may be a site of the topology: primary, secondary, cold'],
+  [{ activeSite: undefined }, "changeover:activeSite is missing; it may be a site of the topology: primary, secondary, cold"],
   [{ epoch: "0" }, 'changeover:epoch is "0"; it may be a whole number from 1 on'],
   [{ epoch: "1.5" }, 'changeover:epoch is "1.5"; it may be a whole number from 1 on'],
   [{ epoch: undefined }, "changeover:epoch is missing; it may be a whole number from 1 on"],
@@ -103,7 +118,7 @@ test.each([
   [{ discard: "yes" }, 'changeover:discard is "yes"; it may be true or false'],
   [
     { adopt: "db-ABC123" },
-    'changeover:adopt is "db-ABC123"; it may be left out: only an active site takes a restored database over, as generation 2 or later',
+    'changeover:adopt is "db-ABC123"; it may be left out: only an active site takes a restored database over, and the first one at home was none',
   ],
   [{ adopt: "true" }, 'changeover:adopt is "true"; it may be AWS\'s number of an RDS instance, as in db-ABCDEFGHIJKL'],
   [{ capacity: "2" }, 'changeover:capacity is "2"; it may be role or active'],

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadTopology } from "../../../stacks/topology-file";
 import { namesFor, parseStackName } from "../../../topology/names";
-import { bornAsReplica, laterSites, replicasOf, roleOf, takeoverSwitchOn, type Standing } from "../../../topology/roles";
+import { bornAsCopy, laterSites, replicasOf, roleOf, takeoverSwitchOn, type Standing } from "../../../topology/roles";
 
 const topology = loadTopology(join(__dirname, "../../../topology.yaml"));
 
@@ -28,7 +28,8 @@ describe("roles", () => {
     expect(role({ generation: 2, retained: [1] })).toBe("standby");
     expect(role({ generation: 2, retained: [1, 2] })).toBe("fenced");
     expect(role({ generation: 1, retained: [1] }, "secondary")).toBe("active");
-    expect(role({ generation: 1, retained: [1] }, "cold")).toBe("dormant");
+    expect(role({ generation: 1, retained: [1] }, "cold")).toBe("fenced");
+    expect(role({ generation: 2, retained: [1] }, "cold")).toBe("dormant");
   });
 
   it("exactly one site is active, whichever it is", () => {
@@ -52,10 +53,10 @@ describe("roles", () => {
     expect(laterSites(topology, "cold")).toEqual([]);
   });
 
-  it("only the first database at home is not a replica at first", () => {
-    expect(bornAsReplica(topology, "primary", 1)).toBe(false);
-    expect(bornAsReplica(topology, "primary", 2)).toBe(true);
-    expect(bornAsReplica(topology, "secondary", 1)).toBe(true);
+  it("only the first database at home is not a copy at first", () => {
+    expect(bornAsCopy(topology, "primary", 1)).toBe(false);
+    expect(bornAsCopy(topology, "primary", 2)).toBe(true);
+    expect(bornAsCopy(topology, "secondary", 1)).toBe(true);
   });
 
   it("pods follow the role", () => {

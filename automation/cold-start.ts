@@ -1,0 +1,96 @@
+import { fastestTier, retrievalTier, retrievalTime, type RetrievalTier } from "../topology/archive";
+import { formatDuration } from "../topology/duration";
+import type { Activation } from "../topology/roles";
+import type { SiteName } from "../topology/schema";
+import { Refused } from "./errors";
+import type { Environment, SiteFacts } from "./facts";
+import { table } from "./output";
+import { Archive, summarise } from "./probes/archive";
+import { RecoveryPoints } from "./probes/recovery-points";
+
+/** What a cold site would begin with if it were activated now. */
+export interface ColdStart {
+  /** The newest copy of the database. */
+  snapshot: string;
+  /** What it has, up to when; ISO 8601. */
+  at: string;
+  ageMs: number;
+  objects: {
+    bucket: string;
+    storageClass: string;
+    objects: number;
+    bytes: number;
+    /** How many of them cannot be read before they are retrieved. */
+    archived: number;
+    /** By which tier, and how long that takes, in milliseconds; `none`: at once. */
+    tier: RetrievalTier | "none";
+    fromMs: number;
+    toMs: number;
+  }[];
+}
+
+/** Looks at the copies in a cold site's own region. @throws Refused where there is none of the database */
+export async function coldStart(
+  { topology, names }: Environment,
+  facts: SiteFacts[],
+  site: SiteName,
+  { activeSite }: Activation,
+): Promise<ColdStart> {
+  const own = names.site(site);
+  const { region, vault } = own;
+  const generation = facts.find((one) => one.site === activeSite)?.activation?.generation ?? 1;
+  const [points, archive] = [new RecoveryPoints(region), new Archive(region)];
+  const { archiveClass, buckets } = topology.storage;
+  const tier = retrievalTier(archiveClass, topology.disasters["multi-region-outage"].rto) ?? fastestTier(archiveClass);
+  try {
+    const [[newest], inventories] = await Promise.all([
+      points.in(vault, names.site(activeSite).databaseArn(generation)),
+      Promise.all(buckets.map((short) => archive.inventory(own.archive(short)))),
+    ]);
+    if (!newest)
+      throw new Refused(`${site}'s vault has no copy of ${activeSite}'s database`, "changeover backups verify says what there is");
+    return {
+      snapshot: newest.snapshot,
+      at: newest.at.toISOString(),
+      ageMs: Math.max(0, Date.now() - newest.at.getTime()),
+      objects: inventories.flatMap((inventory) =>
+        Object.entries(summarise(inventory)).map(([storageClass, { objects, bytes, archived, retrieving }]) => {
+          const waits = archived + retrieving > 0 && tier !== "none";
+          const time = waits ? retrievalTime(archiveClass, tier) : undefined;
+          return {
+            bucket: inventory.bucket,
+            storageClass,
+            objects,
+            bytes,
+            archived: archived + retrieving,
+            tier: waits ? tier : ("none" as const),
+            fromMs: time?.fromMs ?? 0,
+            toMs: time?.toMs ?? 0,
+          };
+        }),
+      ),
+    };
+  } finally {
+    points.close();
+    archive.close();
+  }
+}
+
+/** The same as an operator reads it. */
+export function describeColdStart({ snapshot, at, ageMs, objects }: ColdStart): string {
+  return [
+    `the database would begin with ${snapshot}, of ${at}: what was written in the ${formatDuration(ageMs)} since is not in it`,
+    "",
+    table(
+      ["ARCHIVE", "CLASS", "OBJECTS", "BYTES", "TO BE RETRIEVED", "READABLE"],
+      objects.map((one) => [
+        one.bucket,
+        one.storageClass,
+        String(one.objects),
+        String(one.bytes),
+        one.archived === 0 ? "-" : `${one.archived} by ${one.tier}`,
+        one.tier === "none" ? "at once" : `${formatDuration(one.fromMs)} to ${formatDuration(one.toMs)} after it is asked for`,
+      ]),
+    ),
+  ].join("\n");
+}
