@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import type { Reinstated } from "../../automation/changeover/reinstate";
 import type { MoveReport, ReprotectReport, RestoreReport } from "../../automation/changeover/report";
 import { Stopped } from "../../automation/errors";
+import { environmentOf, factsOf, latestActivation, siteFacts } from "../../automation/facts";
 import { StepList } from "../../automation/steps";
 import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { Workspace } from "../../automation/workspace";
@@ -186,10 +187,9 @@ export class Stage {
       const { region, vault } = namesFor(this.topology, "lab").site(site);
       const points = new RecoveryPoints(region);
       try {
-        const { activeSite, generation } = (await this.workspace.outputs(this.topology.home)) as {
-          activeSite: SiteName;
-          generation: number;
-        };
+        const facts = await siteFacts(environmentOf(this.topology, this.workspace));
+        const { activeSite } = latestActivation(this.topology, facts);
+        const generation = factsOf(facts, activeSite).activation?.generation ?? 1;
         const arn = namesFor(this.topology, "lab").site(activeSite).databaseArn(generation);
         const since = Date.now();
         while (((await points.in(vault, arn))[0]?.at.getTime() ?? 0) < since) await this.wait(500);
