@@ -4,10 +4,13 @@ import { bundleVerbs } from "./bundle/verbs";
 import { journalFolder } from "./changeover/incidents";
 import { EXIT } from "./errors";
 import { paint, say, sayJson } from "./output";
-import { StepList } from "./steps";
 import { backupVerbs } from "./verbs/backups";
 import { changeoverVerbs } from "./verbs/changeovers";
+import { complianceVerb } from "./verbs/compliance";
 import { estimateVerb } from "./verbs/estimate";
+import { impactVerb } from "./verbs/impact";
+import { planVerb } from "./verbs/plan";
+import { policiesVerb } from "./verbs/policies";
 import { ROOT, common, examples, list, open, type Common } from "./verbs/options";
 
 /** The command. @returns its exit code; see `EXIT` */
@@ -58,25 +61,11 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 refused by a guard,
       else say(describeStatus(status));
     });
 
-  common(program.command("plan"))
-    .description("what a changeover would touch, and what it would not; changes nothing")
-    .requiredOption("--to <site>", "site that would take over")
-    .option("--unreachable <sites>", "sites that are lost, separated by commas", list, [])
-    .addHelpText("after", examples("changeover plan --to secondary", "changeover plan --to secondary --unreachable primary --json"))
-    .action(async (options: Common & { to: string; unreachable: string[] }) => {
-      const { describePlan, planChangeover } = await import("./plan.js");
-      const env = await open(options);
-      const steps = new StepList(options.json);
-      steps.start("preview", "Preview the stacks involved");
-      const plan = await planChangeover(env, options.to, options.unreachable).finally(() => {
-        steps.done("preview");
-        steps.close();
-      });
-      if (options.json) sayJson(plan);
-      else say(describePlan(plan));
-    });
-
+  planVerb(program);
   estimateVerb(program);
+  policiesVerb(program);
+  impactVerb(program);
+  complianceVerb(program);
   backupVerbs(program);
   changeoverVerbs(program);
 

@@ -14,6 +14,7 @@ import {
   type ConfigMap,
   type Deployment,
   type EngineEvent,
+  type PreviewOptions,
   type PulumiFn,
   type StackSettings,
 } from "@pulumi/pulumi/automation";
@@ -39,6 +40,14 @@ export interface Operation {
   op: string;
   /** Names of the properties that differ. */
   changes: string[];
+}
+
+/** What a policy says of a stack, or of one resource of it. */
+export interface Judgement {
+  policy: string;
+  urn?: string;
+  level: "mandatory" | "advisory";
+  message: string;
 }
 
 /** A resource began or ended its operation. */
@@ -376,24 +385,51 @@ export class Workspace {
     values: Record<string, string | undefined> = {},
     options: Pick<UpdateOptions, "signal"> = {},
   ): Promise<Operation[]> {
+    const { operations } = await this.previewed(part, values, options);
+    return operations;
+  }
+
+  /**
+   * What a policy pack says of the stack as its program would make it; changes nothing.
+   * @param pack folder of the pack @param configs JSON files with options of its policies
+   * @returns each violation, and each policy that cannot be decided yet
+   */
+  async judge(part: string, pack: string, configs: readonly string[]): Promise<Judgement[]> {
+    const { judgements, failure } = await this.previewed(part, {}, { policyPacks: [pack], policyPackConfigs: [...configs] });
+    // A mandatory policy that is violated fails the preview; whatever else does is told.
+    if (failure !== undefined && !judgements.some(({ level }) => level === "mandatory")) throw failure;
+    return judgements;
+  }
+
+  private async previewed(
+    part: string,
+    values: Record<string, string | undefined>,
+    options: Pick<PreviewOptions, "signal" | "policyPacks" | "policyPackConfigs">,
+  ): Promise<{ operations: Operation[]; judgements: Judgement[]; failure?: Error }> {
     const folder = await mkdtemp(join(tmpdir(), "changeover-plan-"));
     try {
       const settings = await this.stackSettings(part);
       const scratch = await LocalWorkspace.create({ workDir: folder, pulumiCommand: this.command });
       await scratch.saveStackSettings("scratch", { ...settings, config: changed(settings.config, values) });
       const events = new Collector(part);
-      await this.attempt(
-        part,
-        async () =>
-          (await this.stack(part)).preview({
-            configFile: join(folder, "Pulumi.scratch.yaml"),
-            onEvent: events.take,
-            suppressOutputs: true,
-            ...(options.signal ? { signal: options.signal } : {}),
-          }),
-        events,
-      );
-      return events.operations;
+      const { operations, judgements } = events;
+      try {
+        await this.attempt(
+          part,
+          async () =>
+            (await this.stack(part)).preview({
+              configFile: join(folder, "Pulumi.scratch.yaml"),
+              onEvent: events.take,
+              suppressOutputs: true,
+              ...options,
+            }),
+          events,
+        );
+      } catch (error) {
+        if (options.policyPacks && error instanceof UpdateFailed) return { operations, judgements, failure: error };
+        throw error;
+      }
+      return { operations, judgements };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -557,6 +593,7 @@ function firstError(output: string): string {
 class Collector {
   readonly operations: Operation[] = [];
   readonly diagnostics: string[] = [];
+  readonly judgements: Judgement[] = [];
   private readonly ops = new Map<string, string>();
   private heard = false;
 
@@ -579,9 +616,15 @@ class Collector {
     if (done && done.type !== "pulumi:pulumi:Stack") this.emit("end", done.urn, done.type, done.op);
     const failed = event.resOpFailedEvent?.metadata;
     if (failed) this.emit("failed", failed.urn, failed.type, failed.op);
+    const policy = event.policyEvent;
+    if (policy) {
+      const { policyName, resourceUrn, enforcementLevel, message } = policy;
+      const level = enforcementLevel === "mandatory" ? ("mandatory" as const) : ("advisory" as const);
+      this.judgements.push({ policy: policyName, level, message: plain(message), ...(resourceUrn ? { urn: resourceUrn } : {}) });
+    }
     const diagnostic = event.diagnosticEvent;
     if (diagnostic?.severity === "error") {
-      const text = diagnostic.message.replace(/<\{%[^%]*%\}>/g, "").trim();
+      const text = plain(diagnostic.message);
       const about = diagnostic.urn ? `${nameOf(diagnostic.urn)}: ` : "";
       // The stack's own "update failed" says nothing that the resource's diagnostic has not said.
       if (text !== "" && text !== "update failed" && text !== "preview failed") this.diagnostics.push(about + text);
@@ -591,6 +634,11 @@ class Collector {
   private emit(phase: ResourceEvent["phase"], urn: string, type: string, op: string): void {
     this.onResource?.({ phase, urn, type, name: nameOf(urn), op });
   }
+}
+
+/** Without the engine's marks for colours. */
+function plain(message: string): string {
+  return message.replace(/<\{%[^%]*%\}>/g, "").trim();
 }
 
 function nameOf(urn: string): string {

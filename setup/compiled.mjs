@@ -6,7 +6,7 @@ import Module from "node:module";
 import { dirname, join } from "node:path";
 import { changeoverHome } from "./home.mjs";
 
-const FOLDERS = ["automation", "components", "guard", "setup", "stacks", "topology"];
+const FOLDERS = ["automation", "components", "guard", "policies", "setup", "stacks", "topology"];
 
 /** What `automation/main.ts` exports; `undefined` where it cannot be compiled or kept: then it has to be loaded file by file. */
 export async function loadDriver(root) {

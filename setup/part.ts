@@ -15,7 +15,8 @@ export interface Part {
   advice: string;
 }
 
-export type WayName = "already there" | "official download" | "Go build" | "Debian packages" | "Python packages" | "lab stand-ins";
+export type WayName =
+  "already there" | "official download" | "Go build" | "Debian packages" | "Python packages" | "script of our own" | "lab stand-ins";
 
 /** One way to have a part. */
 export interface Way {

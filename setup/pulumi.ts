@@ -1,10 +1,10 @@
-import { existsSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import manifest from "../package.json";
 import { mustAnswer } from "./download";
 import { goBuild } from "./go";
 import type { Tools } from "./index";
-import { NotThisWay, type Part, type Way } from "./part";
+import { NotThisWay, type Part, type Site, type Way } from "./part";
 import { isExecutable, onPath, run } from "./run";
 import sources from "./sources.json";
 
@@ -54,34 +54,74 @@ export const pulumi: Part = {
 
 const buildLanguageHost = goBuild("pulumi-language-nodejs");
 
+const WHOLE = `install Pulumi ${VERSION} whole, with the executables beside it`;
+
 export const languageHost: Part = {
   name: "pulumi-language-nodejs",
   version: VERSION,
   neededFor: "every verb",
   tools: ["pulumi-language-nodejs"],
   ways: [
-    {
-      name: "already there",
-      make(at) {
-        const path = join(dirname(at.tool("pulumi")), "pulumi-language-nodejs");
-        if (!isExecutable(path)) throw new NotThisWay("not beside the Pulumi CLI, as its distribution has it");
-        return Promise.resolve({ tools: { "pulumi-language-nodejs": path } });
-      },
-    },
+    besideCli("pulumi-language-nodejs"),
     {
       name: "Go build",
       async make(at) {
         const made = await buildLanguageHost.make(at);
-        const host = made.tools["pulumi-language-nodejs"] ?? "";
-        // The CLI looks for it in its own folder. One that is not ours is left as it is: there PATH has to have it.
-        const beside = join(dirname(at.tool("pulumi")), "pulumi-language-nodejs");
-        if (resolve(beside).startsWith(`${at.home}/`) && !existsSync(beside)) symlinkSync(host, beside);
+        putBesideCli(at, "pulumi-language-nodejs", made.tools["pulumi-language-nodejs"] ?? "");
         return made;
       },
     },
   ],
-  advice: `install Pulumi ${VERSION} whole, with the executables beside it`,
+  advice: WHOLE,
 };
+
+const SCRIPT = "script of our own";
+
+/** What the CLI starts a policy pack with; in its distribution it is a script, which the CLI alone does not have. */
+const RUN_PACK = `#!/usr/bin/env node
+// A policy pack brings the SDK that runs it: this finds it from the pack's folder, in which the CLI starts it.
+const { createRequire } = require("node:module");
+const { join } = require("node:path");
+require(createRequire(join(process.cwd(), "package.json")).resolve("@pulumi/pulumi/cmd/run-policy-pack"));
+`;
+
+export const policyAnalyzer: Part = {
+  name: "pulumi-analyzer-policy",
+  version: VERSION,
+  neededFor: "every verb",
+  tools: ["pulumi-analyzer-policy"],
+  current: ({ way, tools }) => way !== SCRIPT || readFileSync(tools["pulumi-analyzer-policy"] ?? "", "utf8") === RUN_PACK,
+  ways: [
+    besideCli("pulumi-analyzer-policy"),
+    {
+      name: SCRIPT,
+      make(at) {
+        const path = join(at.folder, "pulumi-analyzer-policy");
+        writeFileSync(path, RUN_PACK, { mode: 0o755 });
+        putBesideCli(at, "pulumi-analyzer-policy", path);
+        return Promise.resolve({ tools: { "pulumi-analyzer-policy": path } });
+      },
+    },
+  ],
+  advice: WHOLE,
+};
+
+function besideCli(tool: string): Way {
+  return {
+    name: "already there",
+    make(at) {
+      const path = join(dirname(at.tool("pulumi")), tool);
+      if (!isExecutable(path)) throw new NotThisWay("not beside the Pulumi CLI, as its distribution has it");
+      return Promise.resolve({ tools: { [tool]: path } });
+    },
+  };
+}
+
+/** The CLI looks for it in its own folder. One that is not ours is left as it is: there PATH has to have it. */
+function putBesideCli(at: Site, tool: string, path: string): void {
+  const beside = join(dirname(at.tool("pulumi")), tool);
+  if (resolve(beside).startsWith(`${at.home}/`) && !existsSync(beside)) symlinkSync(path, beside);
+}
 
 /** The plugins' home when they are the official ones: the `PULUMI_HOME` to run the CLI with. */
 export function officialPlugins(home: string): string {

@@ -12,12 +12,11 @@ const Name = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, dig
 
 const Cidr = z.string().regex(/^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-4])$/, "an IPv4 network of 16 to 24 bits, as in 10.10.0.0/16");
 
+const Region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "an AWS region, as in eu-north-1");
+
 /** A place that can run the service. It keeps its name whatever it does. */
 const Site = z.strictObject({
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "an AWS region, as in eu-north-1")
-    .describe("AWS region that the whole site lives in"),
+  region: Region.describe("AWS region that the whole site lives in"),
   standby: z
     .enum(["warm", "cold"])
     .describe("what the site does while another one is active: warm (replica streams, one pod a service) or cold (nothing runs)"),
@@ -76,7 +75,22 @@ const Disaster = z.strictObject({
     site: Name.optional().describe("the site that takes over; left out where none is set up yet"),
   }),
   automation: z.enum(["full", "partial", "manual"]).describe("how far the recovery is automated"),
+  accepted: z
+    .string()
+    .min(10, "the reason in words, and whose it is")
+    .optional()
+    .describe("why it is accepted that what AWS is predicted to take exceeds the RTO; the policy rto-budget then lets it pass"),
   phases: Phases.optional().describe("its own schedule, counted from the disaster; left out where it is that of every activation"),
+});
+
+/** Data of one kind, and where they may be. */
+const DataClass = z.strictObject({
+  holds: z.array(Name).min(1).describe("what has such data: database, or a bucket of storage.buckets"),
+  regions: z.array(Region).min(1).describe("AWS regions that the class's rule allows"),
+  transfers: z
+    .record(Region, z.string().min(10, "the basis of the transfer in words, as in: standard contractual clauses 2021/914 of 2026-01-15"))
+    .default({})
+    .describe("regions beyond those, each with the basis on which the data go there (GDPR art. 44 to 49)"),
 });
 
 const Shape = z.strictObject({
@@ -155,6 +169,10 @@ const Shape = z.strictObject({
       ),
     })
     .describe("the workload at every warm site that shuts the site's database when another site has become active"),
+  residency: z
+    .record(Name, DataClass)
+    .default({})
+    .describe("classes of data by name, and where each may be; a policy holds every database, bucket and copy against them"),
   verify: z
     .strictObject({ service: Name.describe("service through which a changeover is verified by a write that is read back") })
     .describe("what counts as recovered"),
@@ -291,6 +309,12 @@ function crossChecks(t: Topology): Problem[] {
     if (Number.isInteger(days) && days >= least && days <= most) return;
     problems.push({ path, value, message: `whole days, ${least}d to ${most}d${why}` });
   };
+  for (const [name, { holds }] of Object.entries(t.residency)) {
+    const may = ["database", ...t.storage.buckets];
+    holds.forEach((held, i) => {
+      if (!may.includes(held)) problems.push({ path: `residency.${name}.holds.${i}`, value: held, message: may.join(", ") });
+    });
+  }
   const { backups } = t;
   const { archiveAfter, archiveClass, lockFor } = t.storage;
   const longest = LONGEST_RETENTION / DAY;

@@ -1,9 +1,10 @@
 import { estimateFailover } from "../../topology/estimate";
 import type { Comparison } from "../comparison/compare";
 import { siteFacts, type Environment } from "../facts";
-import { plannedOperations, type PlannedOperation } from "../plan";
+import { Refused } from "../errors";
+import { changesOf } from "../plan/changes";
+import { objectionsTo, plannedOperations, type PlannedOperation } from "../plan/operations";
 import type { StepList } from "../steps";
-import { withGeneration } from "./retire";
 import { compareSites, readiness, type Readiness, type SwitchoverRequest } from "./switchover";
 
 /** All that a switchover would look at and touch. */
@@ -21,7 +22,7 @@ export async function dryRun(env: Environment, request: SwitchoverRequest, steps
   steps.start("assess", "Look at both sites");
   const facts = await siteFacts(env);
   const found = await readiness(env, request.to, facts);
-  const { from, to, epoch } = found;
+  const { from, to } = found;
   steps.done("assess", `${to} streams from ${from} and is ready`);
   const [old, target] = [from, to].map((name) => facts.find(({ site }) => site === name));
   if (!old || !target) throw new Error(`no facts of ${from} or ${to}`);
@@ -33,21 +34,10 @@ export async function dryRun(env: Environment, request: SwitchoverRequest, steps
   steps.done("compare", `${comparison.tables.length} tables`);
 
   steps.start("preview", "Preview the stacks involved");
-  const move = { activeSite: to, epoch: String(epoch) };
-  const left = {
-    ...move,
-    retained: withGeneration(old.activation?.retained ?? [], old.activation?.generation ?? 1),
-    protectedBy: undefined,
-  };
-  const { operations } = await plannedOperations(
-    env,
-    [
-      [to, { ...move, protectedBy: undefined }],
-      ["data", move],
-      [from, left],
-    ],
-    [],
-  );
+  const { stacks } = await changesOf(env, facts, { kind: "switchover", to, unreachable: [] });
+  const { operations } = await plannedOperations(env, stacks, []);
+  const [objection] = objectionsTo(operations);
+  if (objection !== undefined) throw new Refused(objection, "look at the last change of the program or the topology");
   steps.done("preview");
   return { readiness: found, comparison, operations, moveMs: estimateFailover(env.topology).promoteMs };
 }

@@ -5,6 +5,7 @@ import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
 import { waitForReplay, type Replayed } from "../probes/database";
 import { verifyWrite, type Verified } from "../probes/service";
+import { follows, takesOver, type StackConfig } from "./config";
 import type { Incident } from "./incident";
 import { refreshStack, updateStack } from "./locks";
 import { TargetProgress } from "./progress";
@@ -28,7 +29,7 @@ export interface Decision {
   /** Epoch of the active site that is left. */
   fromEpoch: number;
   /** The target's config before, for the way back. */
-  before: Record<string, string | undefined>;
+  before: StackConfig;
 }
 
 export const decisionOf = (incident: Incident): Decision | undefined => incident.detailOf("assess")?.["decision"] as Decision | undefined;
@@ -54,7 +55,7 @@ export class Takeover {
     /** Whether writes are paused meanwhile. */
     private readonly planned = true,
     /** Config of the target that goes with it. */
-    private readonly more: Record<string, string | undefined> = {},
+    private readonly more: StackConfig = {},
   ) {
     this.database = this.databaseAt(target, secrets);
     this.progress = new TargetProgress(env.topology.tiers, () => incident.clock());
@@ -70,11 +71,8 @@ export class Takeover {
     const { to, epoch } = this.decision;
     const { workspace } = this.env;
     await workspace.configure(to, {
-      activeSite: to,
-      epoch: String(epoch),
-      capacity: undefined,
-      protectedBy: undefined,
-      confirmedUntil: this.confirmedMs > 0 ? new Date(Date.now() + this.confirmedMs).toISOString() : undefined,
+      ...takesOver({ activeSite: to, epoch }),
+      ...(this.confirmedMs > 0 && { confirmedUntil: new Date(Date.now() + this.confirmedMs).toISOString() }),
       ...this.more,
     });
     this.update = new TargetUpdate(this.env, this.incident, to, this.progress, this.planned);
@@ -108,7 +106,7 @@ export class Takeover {
 
   /**
    * Opens the target's database for the services, in the new epoch; verification begins.
-   * @param headStartMs where pods stand ready, the update lets the first user's write pass for so long: the engine takes every core
+   * @param headStartMs where pods stand ready, the update lets users' first writes pass for so long: the engine takes every core
    *   that it finds, and the service may share them
    */
   async open(headStartMs = 0): Promise<Record<string, unknown>> {
@@ -121,10 +119,9 @@ export class Takeover {
         this.database.close();
         this.openedMs = this.incident.clock();
         this.verifying = this.verification();
-        const served = this.verifying.catch(() => undefined);
         if (headStartMs === 0) this.armedUpdate.go();
         else
-          void Promise.race([served, sleep(headStartMs)]).then(() => {
+          void sleep(headStartMs).then(() => {
             this.armedUpdate.go();
           });
         return { attempts };
@@ -173,7 +170,7 @@ export class Takeover {
    */
   async data(elsewhere = false): Promise<void> {
     const { to, epoch } = this.decision;
-    await this.env.workspace.configure("data", { activeSite: to, epoch: String(epoch) });
+    await this.env.workspace.configure("data", follows({ activeSite: to, epoch }));
     const settled = this.armedUpdate.done.then(() => refreshStack(this.env, this.incident, to, DATABASE));
     settled.catch(() => undefined);
     if (elsewhere) await settled;

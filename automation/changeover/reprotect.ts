@@ -18,6 +18,7 @@ import { probeWorkloads } from "../probes/cluster";
 import type { DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
 import { catchUp } from "./catch-up";
+import { isProtectedBy, standsBy, withGeneration, type Rebuilt } from "./config";
 import { copyJournal } from "./elsewhere";
 import { fenceSite } from "./fence";
 import type { StepList } from "../steps";
@@ -25,7 +26,6 @@ import type { Confirm } from "./failover";
 import type { Incident } from "./incident";
 import { refreshStack, updateStack } from "./locks";
 import type { ReprotectReport } from "./report";
-import { withGeneration } from "./retire";
 import { databaseOf, markedBy } from "./sites";
 
 export interface ReprotectRequest {
@@ -37,14 +37,7 @@ export interface ReprotectRequest {
   streamTimeoutMs: number;
 }
 
-interface Decision {
-  active: SiteName;
-  epoch: number;
-  /** The site's new database. */
-  generation: number;
-  /** Its generations that are kept, as config has them. */
-  retained: string;
-  sourceGeneration: number;
+interface Decision extends Rebuilt {
   /** It has a replica of a database that the active site has left: nobody ever wrote to it. */
   replica: boolean;
 }
@@ -84,7 +77,8 @@ export async function reprotect(
     });
   }
   if (!decision) throw new Error("nothing was decided");
-  const { active, epoch, generation, retained, sourceGeneration, replica } = decision;
+  const decided = decision;
+  const { active, epoch, generation, replica } = decided;
   const activeFacts = factsOf(facts, active);
   const activeSecrets = await workspace.secrets(active);
   if (!incident.has("approve")) {
@@ -125,21 +119,12 @@ export async function reprotect(
   await incident.step("rebuild", `Rebuild ${site}: database ${generation}, pods, alarms`, async () => {
     // What a fencing closed by hand is opened again only if state knows that it is closed.
     if (!rebuilt) await refreshStack(env, incident, site, SECURITY_RULE);
-    await workspace.configure(site, {
-      activeSite: active,
-      epoch: String(epoch),
-      generation: String(generation),
-      sourceGeneration: String(sourceGeneration),
-      retained,
-      protectedBy: undefined,
-      capacity: undefined,
-      confirmedUntil: undefined,
-    });
+    await workspace.configure(site, standsBy(decided));
     await updateStack(env, incident, site);
     return undefined;
   });
   await incident.step("copy", `Copy ${active}'s buckets to it`, async () => {
-    await workspace.configure(active, { protectedBy: site, confirmedUntil: undefined });
+    await workspace.configure(active, isProtectedBy(site));
     await updateStack(env, incident, active);
     const copied = await catchUp(env, active, site, (note) => {
       incident.list.note("copy", note);

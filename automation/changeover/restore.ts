@@ -9,6 +9,7 @@ import { databaseState, factsOf, latestActivation, siteFacts, type Environment, 
 import { onInterrupt } from "../interrupts";
 import { Restores, RestoreFailed, type Place, type Waiting } from "../probes/restores";
 import type { StepList } from "../steps";
+import { withGeneration } from "./config";
 import { holds, lastSound } from "./corruption";
 import { listDiverged } from "./diverged";
 import { pick, type Confirm } from "./failover";
@@ -17,7 +18,6 @@ import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
 import { Takeover, reopenWrites, type Decision as MoveDecision } from "./move";
 import type { RestoreReport } from "./report";
-import { withGeneration } from "./retire";
 import { advanceSequences } from "./sequences";
 import { asAdmin, databaseOf, markedBy, subjectOf } from "./sites";
 import { retreatFrom, type Step } from "./table";

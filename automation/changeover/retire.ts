@@ -1,5 +1,6 @@
 import type { Activation } from "../../topology/roles";
 import type { Environment, SiteFacts } from "../facts";
+import { isLeft } from "./config";
 import type { Incident } from "./incident";
 import { updateStack } from "./locks";
 
@@ -10,20 +11,8 @@ export async function retire(
   { site, activation }: SiteFacts,
   current: Activation,
 ): Promise<{ retained: string }> {
-  const retained = withGeneration(activation?.retained ?? [], activation?.generation ?? 1);
-  await env.workspace.configure(site, {
-    activeSite: current.activeSite,
-    epoch: String(current.epoch),
-    retained,
-    protectedBy: undefined,
-    capacity: undefined,
-    confirmedUntil: undefined,
-  });
+  const config = isLeft(current, activation);
+  await env.workspace.configure(site, config);
   await updateStack(env, incident, site);
-  return { retained };
-}
-
-/** Generations as config has them: `1,2`. */
-export function withGeneration(retained: readonly number[], generation: number): string {
-  return [...new Set([...retained, generation])].sort((a, b) => a - b).join(",");
+  return { retained: config.retained };
 }

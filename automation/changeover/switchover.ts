@@ -36,7 +36,7 @@ export interface SwitchoverRequest {
   verifyTimeoutMs: number;
 }
 
-/** Longer than the lab's DNS takes to turn; where it takes a minute, the update goes on without. */
+/** Longer than the lab's DNS takes to turn and its users to forget the old site; where that takes a minute, the update goes on without. */
 const HEAD_START_MS = 3_000;
 
 export type MoveResult = Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;

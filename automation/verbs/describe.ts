@@ -4,7 +4,7 @@ import type { Reinstated } from "../changeover/reinstate";
 import type { MoveReport, ReprotectReport, RestoreReport } from "../changeover/report";
 import type { Environment } from "../facts";
 import { paint, table } from "../output";
-import { describeOperations } from "../plan";
+import { describeOperations } from "../plan/describe";
 
 /** A finished changeover as an operator reads it, and what is to be done next. */
 export function describeReport(report: MoveReport | ReprotectReport | RestoreReport, { topology }: Environment): string {

@@ -2,6 +2,7 @@ import type { Way } from "./failover";
 import type { Floor } from "./floor";
 import type { Host } from "./host";
 import type { PlanTime } from "./plan";
+import type { PolicyTimes } from "./policies";
 import type { Recovery } from "./recovery";
 import { median, summary } from "./statistics";
 import type { Move, Switchovers } from "./switchover";
@@ -19,6 +20,7 @@ export interface Measured {
   failover?: Record<Way, number[]>;
   switchover?: Switchovers;
   plans?: PlanTime[];
+  policies?: PolicyTimes[];
   recovery?: Recovery;
 }
 
@@ -47,6 +49,8 @@ export interface Figures extends Pick<Measured, "command" | "startedAt" | "tookM
   plan?: PlanFigure[];
   /** From 100 services to 1,000: how much longer, and how much longer for each service. */
   planGrowth?: { timeRatio: number; timePerServiceRatio: number; memoryRatio: number };
+  /** Previews with the policy pack. */
+  policies?: { singleMs: Record<string, number[]>; allMs: number[]; allToSlowestRatio: number };
   recovery?: Recovery;
 }
 
@@ -64,7 +68,7 @@ export interface PlanFigure {
 /** Where growth is looked at, in services. */
 const GROWTH = { from: 100, to: 1_000 };
 
-export function figuresOf({ floor, failover, switchover, plans, recovery, ...about }: Measured): Figures {
+export function figuresOf({ floor, failover, switchover, plans, policies, recovery, ...about }: Measured): Figures {
   const { command, startedAt, tookMs, host, plugins } = about;
   const plan = plans && planFigures(plans);
   const growth = plan && growthOf(plan);
@@ -94,6 +98,7 @@ export function figuresOf({ floor, failover, switchover, plans, recovery, ...abo
     }),
     ...(plan && { plan }),
     ...(growth && { planGrowth: growth }),
+    ...(policies && { policies: policyFigures(policies) }),
     ...(recovery && { recovery }),
   };
 }
@@ -123,6 +128,15 @@ function planFigures(plans: readonly PlanTime[]): PlanFigure[] {
         peakMiBValues,
       };
     });
+}
+
+/** All of them at once against the slowest by itself, median by median. */
+function policyFigures(times: readonly PolicyTimes[]): NonNullable<Figures["policies"]> {
+  const parts = [...new Set(times.flatMap(({ singleMs }) => Object.keys(singleMs)))];
+  const singleMs = Object.fromEntries(parts.map((part) => [part, times.flatMap((one) => one.singleMs[part] ?? [])]));
+  const allMs = times.map((one) => one.allMs);
+  const slowest = Math.max(...Object.values(singleMs).map(median));
+  return { singleMs, allMs, allToSlowestRatio: median(allMs) / slowest };
 }
 
 function growthOf(plan: readonly PlanFigure[]): Figures["planGrowth"] {

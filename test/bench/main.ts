@@ -18,6 +18,7 @@ import { BenchLab } from "./lab";
 import { RESULTS, isWhole, readOptions, type Options, type Part } from "./options";
 import { PlanBench, type PlanTime } from "./plan";
 import { goalsOf } from "./reach";
+import { measurePolicies, type PolicyTimes } from "./policies";
 import { recover } from "./recovery";
 import { resultsPage } from "./results";
 import { switchovers } from "./switchover";
@@ -83,6 +84,7 @@ async function measureParts(lab: BenchLab, { only, runs, switchovers: moves }: O
   const floors: FloorTimes[] = [];
   const failovers: Record<Way, number[]> = { changeover: [], script: [], atOnce: [] };
   const plans: PlanTime[] = [];
+  const policies: PolicyTimes[] = [];
   if (wanted("failover")) await checkTools(lab);
   await lab.step("Let the lab come to rest", () => lab.rest());
   const planning = new PlanBench(lab);
@@ -93,6 +95,7 @@ async function measureParts(lab: BenchLab, { only, runs, switchovers: moves }: O
       if (wanted("floor")) floors.push(await measureFloor(lab));
       if (wanted("failover")) for (const way of orderOf(round)) failovers[way].push(await failover(lab, way));
       if (wanted("plan")) for (const size of SIZES) plans.push(await planning.measure(size));
+      if (wanted("policies")) policies.push(await measurePolicies(lab));
     }
     // After the rounds, which have to end at home: this one is not what is to be reached, but what could be.
     if (wanted("failover")) for (let run = 0; run < Math.min(runs, AT_ONCE); run++) failovers.atOnce.push(await failover(lab, "atOnce"));
@@ -104,6 +107,7 @@ async function measureParts(lab: BenchLab, { only, runs, switchovers: moves }: O
     ...(failovers.changeover.length > 0 && { failover: failovers }),
     ...(wanted("switchover") && { switchover: await switchovers(lab, moves) }),
     ...(plans.length > 0 && { plans }),
+    ...(policies.length > 0 && { policies }),
     // The last of all: the service ends at another site.
     ...(wanted("recovery") && { recovery: await recover(lab) }),
   };

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
-export const PARTS = ["failover", "switchover", "floor", "plan", "recovery"] as const;
+export const PARTS = ["failover", "switchover", "floor", "plan", "policies", "recovery"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {

@@ -2,7 +2,7 @@ import { copyFileSync, cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Stopped } from "../../automation/errors";
-import type { Plan } from "../../automation/plan";
+import type { Plan } from "../../automation/plan/plan";
 import { ROOT } from "../../lab/folder";
 import type { BenchLab } from "./lab";
 import { PeakMemory } from "./memory";
@@ -20,7 +20,7 @@ export interface PlanTime {
 }
 
 /** What the command runs from. */
-const PROGRAMS = ["automation", "bin", "components", "guard", "setup", "stacks", "topology"];
+const PROGRAMS = ["automation", "bin", "components", "guard", "policies", "setup", "stacks", "topology"];
 const FILES = ["package.json", "package-lock.json", "tsconfig.json", "Pulumi.yaml"];
 
 /** A copy of the checkout with a topology of its own, whose stacks are the lab's. Plans change nothing, so the lab never hears of it. */

@@ -14,6 +14,7 @@ const MAX_SCRIPT_RATIO = 1;
 const MAX_FLOOR_RATIO = 2;
 const MAX_PAUSE_MS = 3_000;
 const MAX_PLAN_MIB = 2_048;
+const MAX_POLICIES_RATIO = 1.5;
 const MAX_RESTORE_MS = 60_000;
 const MAX_ACTIVATION_MS = 120_000;
 
@@ -26,6 +27,7 @@ export function goalsOf({
   switchover,
   plan,
   planGrowth,
+  policies,
   recovery,
 }: Figures): Goal[] {
   const goals: Goal[] = [];
@@ -46,6 +48,13 @@ export function goalsOf({
   const largest = plan?.at(-1);
   if (largest)
     most(`plan, peak memory with ${largest.services} services`, largest.peakMiB, MAX_PLAN_MIB, (mib) => `${Math.round(mib)} MiB`);
+  if (policies)
+    most(
+      "every stack previewed with the policies to the slowest by itself, medians",
+      policies.allToSlowestRatio,
+      MAX_POLICIES_RATIO,
+      twoDigits,
+    );
   if (recovery) {
     most("restore of 1 GiB to a point in time", recovery.restoreMs, MAX_RESTORE_MS, milliseconds);
     most("activation of the cold site with 1 GiB", recovery.activationMs, MAX_ACTIVATION_MS, milliseconds);

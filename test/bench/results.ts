@@ -4,7 +4,7 @@ import { summary } from "./statistics";
 
 /** `bench/results.md`. Pure: the figures and nothing else. */
 export function resultsPage(figures: Figures): string {
-  return `${[about(figures), goals(figures), failover(figures), floor(figures), switchover(figures), plan(figures), recovery(figures)].flat().join("\n\n")}\n`;
+  return `${[about(figures), goals(figures), failover(figures), floor(figures), switchover(figures), plan(figures), policies(figures), recovery(figures)].flat().join("\n\n")}\n`;
 }
 
 function about({ command, startedAt, tookMs, host, plugins }: Figures): string[] {
@@ -110,6 +110,17 @@ function plan({ plan: sizes, planGrowth }: Figures): string[] {
           `From 100 services to 1,000: ${twoDigits(planGrowth.timeRatio)} times the time, ${twoDigits(planGrowth.timePerServiceRatio)} times the time for each service, ${twoDigits(planGrowth.memoryRatio)} times the memory.`,
         ]
       : []),
+  ];
+}
+
+function policies({ policies: times }: Figures): string[] {
+  if (!times) return [];
+  const { singleMs, allMs, allToSlowestRatio } = times;
+  return [
+    "## Policies",
+    "`changeover policies`, a preview with the policy pack: each stack by itself, and all of them in one command, from start to end.",
+    table(MEASURES, [...Object.entries(singleMs).map(([part, values]) => row(`${part}, ms`, values)), row("every stack, ms", allMs)]),
+    `Every stack to the slowest by itself: ${twoDigits(allToSlowestRatio)} (median by median).`,
   ];
 }
 

@@ -2,7 +2,7 @@ import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient } fr
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BackupReport } from "../../automation/backups/verify";
 import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
-import type { Plan } from "../../automation/plan";
+import type { Plan } from "../../automation/plan/plan";
 import { Objects } from "../../automation/objects";
 import { namesFor } from "../../topology/names";
 import { callsTo } from "../../lab/control";

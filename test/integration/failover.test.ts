@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MoveReport } from "../../automation/changeover/report";
 import type { EstimateReport } from "../../automation/estimate";
 import { readJournal } from "../../automation/journal";
-import type { Plan } from "../../automation/plan";
+import type { Plan } from "../../automation/plan/plan";
 import type { Status } from "../../automation/status";
 import { askLab, callsTo, runningLab } from "../../lab/control";
 import { labFolder } from "../../lab/folder";
@@ -97,7 +97,13 @@ describe("a failover by the command", () => {
   const refusals: [string, string[], Record<string, string>, number, RegExp][] = [
     ["an unknown site", ["--to", "mars", "--unreachable", "primary", "--yes"], {}, 2, /--to is "mars".*primary, secondary, cold/],
     ["the active site", ["--to", "primary", "--unreachable", "secondary", "--yes"], {}, 3, /primary is the active site already/],
-    ["a dormant site", ["--to", "cold", "--unreachable", "primary", "--yes"], {}, 3, /cold is dormant.*\n.*secondary/],
+    [
+      "a dormant site",
+      ["--to", "cold", "--unreachable", "primary", "--yes"],
+      {},
+      3,
+      /secondary may live, and loses less than a cold site\n.*changeover failover --to secondary/,
+    ],
     [
       "a lost site that may still write",
       ["--to", "secondary", "--unreachable", "primary", "--yes"],

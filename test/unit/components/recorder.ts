@@ -20,6 +20,8 @@ export interface Recorded {
   /** Urn of the provider, without its id. */
   provider: string;
   dependsOn: string[];
+  /** By input: urns of the resources that its value is made of. */
+  dependencies: Record<string, string[]>;
   retainOnDelete: boolean;
   deleteBeforeReplace: boolean;
   ignoreChanges: string[];
@@ -216,6 +218,9 @@ function watch(resources: Recorded[]): void {
       parent: req.getParent(),
       provider: req.getProvider().replace(/::[^:]*$/, ""),
       dependsOn: req.getDependenciesList(),
+      dependencies: Object.fromEntries(
+        [...req.getPropertydependenciesMap().entries()].map(([input, on]) => [input, on.getUrnsList()] as const),
+      ),
       retainOnDelete: req.getRetainondelete() ?? false,
       deleteBeforeReplace: req.getDeletebeforereplace(),
       ignoreChanges: req.getIgnorechangesList(),

@@ -12,7 +12,18 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "compiled-"));
   checkout = join(folder, "checkout");
   mkdirSync(checkout);
-  for (const name of ["automation", "bin", "components", "guard", "setup", "stacks", "topology", "package.json", "package-lock.json"]) {
+  for (const name of [
+    "automation",
+    "bin",
+    "components",
+    "guard",
+    "policies",
+    "setup",
+    "stacks",
+    "topology",
+    "package.json",
+    "package-lock.json",
+  ]) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(checkout, "node_modules"));

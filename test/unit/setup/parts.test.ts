@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { etcd, kubernetes } from "../../../setup/kubernetes";
 import { allParts } from "../../../setup/parts";
 import { packagesOf, postgresql } from "../../../setup/postgresql";
-import { languageHost, pulumi } from "../../../setup/pulumi";
+import { languageHost, policyAnalyzer, pulumi } from "../../../setup/pulumi";
 import type { Made, Part } from "../../../setup/part";
 import { executable, scratchHome } from "./scratch";
 
@@ -68,6 +69,24 @@ test("the language host is taken from beside the CLI, never from elsewhere on PA
   await expect(alreadyThere(languageHost, { "pulumi-language-nodejs": "" }, { pulumi: join(bin, "pulumi") })).rejects.toThrow("not beside");
   const host = executable(join(bin, "pulumi-language-nodejs"));
   expect((await alreadyThere(languageHost, {}, { pulumi: join(bin, "pulumi") })).tools).toEqual({ "pulumi-language-nodejs": host });
+});
+
+test("a policy pack is run by the SDK that it brings, where the CLI came without its script", async () => {
+  const cli = executable(join(home.path, "cli", "bin", "pulumi"));
+  const folder = join(home.path, "tools", policyAnalyzer.name);
+  mkdirSync(folder, { recursive: true });
+  const way = policyAnalyzer.ways.find(({ name }) => name === "script of our own");
+  const made = await way?.make({ home: home.path, folder, version: "1.0.0", note: () => undefined, tool: () => cli });
+  expect(made && policyAnalyzer.current?.({ way: "script of our own", tools: made.tools })).toBe(true);
+  // As the CLI does: in the pack's folder, from beside itself.
+  const pack = join(home.path, "checkout", "policies");
+  executable(join(pack, "../node_modules/@pulumi/pulumi/cmd/run-policy-pack/index.js"), "console.log(process.argv.slice(2).join());");
+  mkdirSync(pack, { recursive: true });
+  const said = execFileSync(join(home.path, "cli", "bin", "pulumi-analyzer-policy"), ["127.0.0.1:1", ".", "-typescript=false"], {
+    cwd: pack,
+    encoding: "utf8",
+  });
+  expect(said).toBe("127.0.0.1:1,.,-typescript=false\n");
 });
 
 test("of what apt-get would install, only servers, clients and libraries are fetched", () => {
