@@ -1,5 +1,5 @@
 import { rules } from "../policies/all";
-import { CONTROLS, STANDARDS, type Control, type Standard } from "../policies/controls";
+import { CONTROLS, controlName, type Control, type Standard } from "../policies/controls";
 import type { EstimateReport } from "./estimate";
 import { markdownTable } from "./markdown";
 import { paint, table } from "./output";
@@ -90,7 +90,7 @@ export function describeControls(reports: readonly ControlReport[]): string {
   return reports
     .map(({ control, asks, evidence, verdict, people }) =>
       [
-        `${paint.bold(nameOf(control))}: ${asks}: ${colour[verdict](verdict)}`,
+        `${paint.bold(controlName(control))}: ${asks}: ${colour[verdict](verdict)}`,
         table(
           ["EVIDENCE", "NAME", "", "WHAT"],
           evidence.map(({ kind, name, state, what }) => [kind, name, state, what]),
@@ -104,7 +104,7 @@ export function describeControls(reports: readonly ControlReport[]): string {
 export function controlsMarkdown(reports: readonly ControlReport[]): string {
   const rows = reports.flatMap(({ control, evidence, verdict, people }) =>
     evidence.map(({ kind, name, state, what }, i) => [
-      i === 0 ? nameOf(control) : "",
+      i === 0 ? controlName(control) : "",
       i === 0 ? verdict : "",
       `${kind} ${name}`,
       state,
@@ -113,9 +113,4 @@ export function controlsMarkdown(reports: readonly ControlReport[]): string {
     ]),
   );
   return markdownTable([["control", "verdict", "evidence", "state", "what", "for people to decide"], ...rows]);
-}
-
-function nameOf(control: Control): string {
-  const [standard = "", clause = ""] = control.split(" ");
-  return `${STANDARDS[standard as Standard]}, ${clause}`;
 }

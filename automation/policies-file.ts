@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rules } from "../policies/all";
-import { CONTROLS, STANDARDS, type Control, type Standard } from "../policies/controls";
+import { CONTROLS, controlName, type Control } from "../policies/controls";
 import type { Theme } from "../policies/rule";
 import { markdownTable } from "./markdown";
 
@@ -46,7 +46,7 @@ export function policiesText(): string {
     markdownTable([
       ["control", "asks that", "policies", "for people to decide"],
       ...(Object.keys(CONTROLS) as Control[]).map((control) => [
-        nameOf(control),
+        controlName(control),
         CONTROLS[control].asks,
         rules
           .filter(({ controls }) => controls.includes(control))
@@ -59,11 +59,6 @@ export function policiesText(): string {
   ]
     .join("\n\n")
     .replace(/\n\n$/, "\n");
-}
-
-function nameOf(control: Control): string {
-  const [standard = "", clause = ""] = control.split(" ");
-  return `${STANDARDS[standard as Standard]}, ${clause}`;
 }
 
 if (require.main === module) writeFileSync(POLICIES_FILE, policiesText());

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { UNDECIDED } from "../policies/rule";
 import { formatDuration } from "../topology/duration";
 import { BadInput } from "../topology/errors";
+import { partsOf } from "../topology/names";
 import type { Environment } from "./facts";
 import { paint, table } from "./output";
 import type { StepList } from "./steps";
@@ -30,7 +31,7 @@ export function checkPolicies(
   configs: readonly string[],
   steps: StepList,
 ): Promise<StackPolicies[]> {
-  const all = ["edge", ...Object.keys(topology.sites), "data"];
+  const all = partsOf(topology);
   const strange = only.filter((part) => !all.includes(part));
   if (strange.length > 0) throw new BadInput([{ path: "<parts>", value: strange.join(" "), message: all.join(", ") }]);
   const parts = only.length > 0 ? all.filter((part) => only.includes(part)) : all;

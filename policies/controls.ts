@@ -43,3 +43,9 @@ export const CONTROLS = {
   },
 } as const satisfies Record<`${Standard} ${string}`, { asks: string; people: string }>;
 export type Control = keyof typeof CONTROLS;
+
+/** As its standard names it. */
+export function controlName(control: Control): string {
+  const [standard = "", clause = ""] = control.split(" ");
+  return `${STANDARDS[standard as Standard]}, ${clause}`;
+}

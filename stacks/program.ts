@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { BadInput } from "../topology/errors";
-import { namesFor, parseStackName } from "../topology/names";
-import type { Topology } from "../topology/schema";
+import { namesFor, parseStackName, partsOf } from "../topology/names";
 import type { Context, Gate } from "./context";
 import { data } from "./data";
 import { edge } from "./edge";
@@ -41,8 +40,4 @@ export async function program(root: string = ROOT, gate?: Gate): Promise<Outputs
   if (part === "edge") return edge(context);
   if (part === "data") return data(context);
   return site(context, part);
-}
-
-function partsOf(topology: Topology): string[] {
-  return ["edge", ...Object.keys(topology.sites), "data"];
 }

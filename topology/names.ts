@@ -157,6 +157,11 @@ function fit(name: string, length: number): string {
   return `${name.slice(0, length - 8).replace(/-+$/, "")}-${digest}`;
 }
 
+/** Every stack's part of the name, in the order in which they are shown. */
+export function partsOf({ sites }: Topology): string[] {
+  return ["edge", ...Object.keys(sites), "data"];
+}
+
 export interface StackName {
   environment: string;
   /** `edge`, `data`, or the name of a site. */

@@ -1,4 +1,5 @@
 import type { StackPolicies } from "../../automation/policies";
+import { partsOf } from "../../topology/names";
 import type { BenchLab } from "./lab";
 
 /** Previews with the policy pack. The commands' whole time, in milliseconds. */
@@ -12,7 +13,7 @@ export interface PolicyTimes {
 /** Previews each stack by itself, and then all of them at once. */
 export async function measurePolicies(lab: BenchLab): Promise<PolicyTimes> {
   const singleMs: Record<string, number> = {};
-  for (const part of ["edge", ...Object.keys(lab.topology.sites), "data"]) {
+  for (const part of partsOf(lab.topology)) {
     const ran = await lab.step(`Policies of ${part}`, () => policies(lab, part), shown);
     singleMs[part] = ran.tookMs;
   }
