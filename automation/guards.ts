@@ -65,7 +65,8 @@ const targetReachable: Guard = ({ to, unreachable }) =>
     ? { reason: `${to} is both the target and named unreachable`, satisfy: "name only lost sites in --unreachable" }
     : undefined;
 
-const epochAhead: Guard = ({ epoch, current }) =>
+/** Of every unplanned move. */
+export const epochAhead = ({ epoch, current }: Pick<FailoverFacts, "epoch" | "current">): Objection | undefined =>
   epoch > current.epoch
     ? undefined
     : {

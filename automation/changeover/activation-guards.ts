@@ -1,7 +1,7 @@
 import { formatDuration } from "../../topology/duration";
 import type { Activation, Role } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
-import type { Named } from "../guards";
+import { epochAhead, type Named } from "../guards";
 
 /** All that the guards of an activation look at. */
 export interface ActivationFacts {
@@ -57,14 +57,6 @@ const unfenced: Guard = ({ current, acceptUnfenced }) =>
         satisfy: '--accept-unfenced "reason", which goes into the journal',
       }
     : undefined;
-
-const epochAhead: Guard = ({ epoch, current }) =>
-  epoch > current.epoch
-    ? undefined
-    : {
-        reason: `epoch ${epoch} is stale: the sites have reached epoch ${current.epoch}`,
-        satisfy: `leave --epoch out, or give ${current.epoch + 1}`,
-      };
 
 const hasCopy: Guard = ({ to, point }) =>
   point

@@ -10,6 +10,7 @@ import { objectionTo } from "../guards";
 import { Archive, NotRetrieved, type Amount, type Retrieval } from "../probes/archive";
 import { probeWorkloads } from "../probes/cluster";
 import { onInterrupt } from "../interrupts";
+import { checkSites } from "../plan/changes";
 import { keyState } from "../probes/keys";
 import { RecoveryPoints, type RecoveryPoint } from "../probes/recovery-points";
 import { RestoreFailed, Restores, type Place, type RestoredIn, type Waiting } from "../probes/restores";
@@ -223,7 +224,7 @@ async function assess(
 ): Promise<Decision> {
   const { topology, names } = env;
   const { to, unreachable } = request;
-  checkSites(env, request);
+  checkSites(env, [["--to", to], ...unreachable.map((site): [string, string] => ["--unreachable", site])]);
   const current = latestActivation(topology, facts);
   const epoch = request.epoch ?? Math.max(current.epoch, left) + 1;
   const { region, vault } = names.site(to);
@@ -284,13 +285,6 @@ async function pointsOf(region: string, vault: string, resourceArn: string): Pro
     return await points.in(vault, resourceArn);
   } finally {
     points.close();
-  }
-}
-
-function checkSites({ topology }: Environment, { to, unreachable }: ActivationRequest): void {
-  for (const [path, site] of [["--to", to], ...unreachable.map((name) => ["--unreachable", name])] as [string, SiteName][]) {
-    if (topology.sites[site]) continue;
-    throw new BadInput([{ path, value: site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` }]);
   }
 }
 

@@ -100,7 +100,8 @@ export async function changesOf(env: Environment, facts: SiteFacts[], { kind, un
   };
 }
 
-function checkSites({ topology }: Environment, flags: [flag: string, site: string][]): void {
+/** @param flags each with the site that was given @throws BadInput for one that the topology does not have */
+export function checkSites({ topology }: Environment, flags: [flag: string, site: string][]): void {
   const sites = Object.keys(topology.sites);
   for (const [path, value] of flags) {
     if (!sites.includes(value)) throw new BadInput([{ path, value, message: `a site of the topology: ${sites.join(", ")}` }]);
