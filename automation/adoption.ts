@@ -7,11 +7,13 @@ export interface Unfinished {
 }
 
 /**
- * What a resource whose second creation would be refused is called where it exists: RDS has a name once, and AWS Backup a
- * plan and its selection, which are not known by their names alone.
+ * What a resource whose second creation would be refused is called where it exists: RDS has a name once, Kubernetes too (its
+ * provider creates objects, and no longer overwrites them, since 4.29: pulumi-kubernetes#4278), and AWS Backup a plan and its
+ * selection, which are not known by their names alone. What is known by its name may not be there: reading it anew tells.
  * @param region that it is in @returns `undefined` where there is nothing to take over @throws where AWS does not answer
  */
 export async function idOf({ type, inputs = {} }: Unfinished, region: string | undefined): Promise<string | undefined> {
+  if (type.startsWith("kubernetes:")) return objectId(inputs["metadata"] as { namespace?: string; name?: string } | undefined);
   const named = (key: string): string | undefined => (typeof inputs[key] === "string" ? inputs[key] : undefined);
   const name = named("name");
   switch (type) {
@@ -28,6 +30,11 @@ export async function idOf({ type, inputs = {} }: Unfinished, region: string | u
     default:
       return undefined;
   }
+}
+
+/** As the provider of Kubernetes writes it. */
+function objectId({ namespace, name }: { namespace?: string; name?: string } = {}): string | undefined {
+  return namespace === undefined ? name : name && `${namespace}/${name}`;
 }
 
 /** Whether what was taken over is there: AWS makes databases and snapshots for a while. */

@@ -1,4 +1,4 @@
-import { fastestTier, retrievalTier, retrievalTime, type RetrievalTier } from "../topology/archive";
+import { retrievalTime, retrievalWithin, type RetrievalTier } from "../topology/archive";
 import { formatDuration } from "../topology/duration";
 import type { Activation } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
@@ -41,7 +41,7 @@ export async function coldStart(
   const generation = facts.find((one) => one.site === activeSite)?.activation?.generation ?? 1;
   const [points, archive] = [new RecoveryPoints(region), new Archive(region)];
   const { archiveClass, buckets } = topology.storage;
-  const tier = retrievalTier(archiveClass, topology.disasters["multi-region-outage"].rto) ?? fastestTier(archiveClass);
+  const tier = retrievalWithin(archiveClass, topology.disasters["multi-region-outage"].rto);
   try {
     const [[newest], inventories] = await Promise.all([
       points.in(vault, names.site(activeSite).databaseArn(generation)),

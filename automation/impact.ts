@@ -2,7 +2,6 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../setup/run";
-import { loadTopology, topologyFile } from "../stacks/topology-file";
 import { costClass, standingBy, type CostClass } from "../topology/cost";
 import { formatDuration } from "../topology/duration";
 import { BadInput } from "../topology/errors";
@@ -117,11 +116,6 @@ export async function policiesAt(
   // It ends with 5 where a policy is violated: what it prints counts.
   const printed = await run("sh", ["-c", '"$@" || [ $? -eq 5 ]', "sh", process.execPath, ...args], { cwd: root });
   return (JSON.parse(printed) as { stacks: StackPolicies[] }).stacks;
-}
-
-/** The topology of a checkout. @throws BadInput */
-export function topologyAt(root: string, environment: string): Topology {
-  return loadTopology(topologyFile(root, environment));
 }
 
 /** The same as an operator reads it. */

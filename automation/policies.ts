@@ -5,6 +5,7 @@ import { BadInput } from "../topology/errors";
 import { partsOf } from "../topology/names";
 import type { Environment } from "./facts";
 import { paint, table } from "./output";
+import { PACK_AT, servePack } from "./pack-server";
 import type { StepList } from "./steps";
 import type { Judgement } from "./workspace";
 
@@ -25,7 +26,7 @@ export interface StackPolicies {
  * @param configs JSON files with options of the policies, as `pulumi preview --policy-pack-config` takes them
  * @throws BadInput for a part that is none; UpdateFailed where a stack cannot be previewed for another reason than a policy
  */
-export function checkPolicies(
+export async function checkPolicies(
   { workspace, topology }: Environment,
   only: readonly string[],
   configs: readonly string[],
@@ -35,8 +36,13 @@ export function checkPolicies(
   const strange = only.filter((part) => !all.includes(part));
   if (strange.length > 0) throw new BadInput([{ path: "<parts>", value: strange.join(" "), message: all.join(", ") }]);
   const parts = only.length > 0 ? all.filter((part) => only.includes(part)) : all;
-  const pack = join(workspace.root, "policies");
-  return Promise.all(
+  const folder = join(workspace.root, "policies");
+  const server = await servePack(folder);
+  // These engines live for seconds: collecting garbage before memory is short would be a tenth of their work.
+  const pack = { folder, env: { [PACK_AT]: server.port, GOGC: "off" } };
+  // The SDK notes a stack trace with each of its promises.
+  Error.stackTraceLimit = 1;
+  const checks = Promise.all(
     parts.map(async (part) => {
       const began = performance.now();
       steps.start(part, `Preview ${workspace.stackName(part)} with the policies`);
@@ -51,6 +57,9 @@ export function checkPolicies(
       return { part, stack: workspace.stackName(part), violated, undecided, tookMs: Math.round(performance.now() - began) };
     }),
   );
+  return checks.finally(() => {
+    server.close();
+  });
 }
 
 const isUndecided = ({ message }: Judgement): boolean => message.includes(UNDECIDED);

@@ -29,6 +29,7 @@ import { READING, SECRETS, STATE, type EarlyReads } from "./early-reads";
 import { Refused } from "./errors";
 import { dropEmptySideFiles, isLocked } from "./file-backend";
 import { StepList } from "./steps";
+import { nameOf } from "./urn";
 
 /** What one resource went through, or would go through. */
 export interface Operation {
@@ -391,11 +392,12 @@ export class Workspace {
 
   /**
    * What a policy pack says of the stack as its program would make it; changes nothing.
-   * @param pack folder of the pack @param configs JSON files with options of its policies
+   * @param pack folder of the pack, and the environment that it is started with @param configs JSON files with options of its policies
    * @returns each violation, and each policy that cannot be decided yet
    */
-  async judge(part: string, pack: string, configs: readonly string[]): Promise<Judgement[]> {
-    const { judgements, failure } = await this.previewed(part, {}, { policyPacks: [pack], policyPackConfigs: [...configs] });
+  async judge(part: string, pack: { folder: string; env: Record<string, string> }, configs: readonly string[]): Promise<Judgement[]> {
+    Object.assign(this.local.envVars, pack.env);
+    const { judgements, failure } = await this.previewed(part, {}, { policyPacks: [pack.folder], policyPackConfigs: [...configs] });
     // A mandatory policy that is violated fails the preview; whatever else does is told.
     if (failure !== undefined && !judgements.some(({ level }) => level === "mandatory")) throw failure;
     return judgements;
@@ -639,8 +641,4 @@ class Collector {
 /** Without the engine's marks for colours. */
 function plain(message: string): string {
   return message.replace(/<\{%[^%]*%\}>/g, "").trim();
-}
-
-function nameOf(urn: string): string {
-  return urn.slice(urn.lastIndexOf("::") + 2);
 }

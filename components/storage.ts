@@ -77,11 +77,6 @@ export class Storage extends pulumi.ComponentResource {
   }
 }
 
-/** Id of the rule that copies to a site: part of what its metrics are found by. */
-export function copyRuleId(site: SiteNames): string {
-  return `to-${site.prefix}`;
-}
-
 /**
  * Everything, deletions as markers, encrypted with the other site's key; named by derivation, never looked up.
  * @param priority of its own in the bucket's configuration; it decides nothing between rules to different buckets
@@ -90,7 +85,7 @@ function copyRule(target: ArchiveTarget, bucket: string, priority: number): aws.
   const { names, timeControlled, storageClass } = target;
   const minutes = REPLICATION_TIME / 60_000;
   return {
-    id: copyRuleId(names),
+    id: names.copyRule,
     status: "Enabled",
     priority,
     filter: { prefix: "" },

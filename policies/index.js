@@ -1,3 +1,15 @@
-// What the Pulumi CLI starts. Hosts that would compile TypeScript themselves type-check it at each start; tsx does not (npm test does).
-require("tsx/cjs");
-require("./pack");
+// What the Pulumi CLI starts for each stack, to be told a port. Where one pack serves them all already, that is named again.
+const served = process.env.CHANGEOVER_POLICIES_AT;
+if (served !== undefined) {
+  console.log(served);
+  // As long as the engine that started it: that ends it, unless it was killed.
+  const engine = process.ppid;
+  setInterval(() => process.ppid === engine || process.exit(), 1_000);
+} else {
+  void import("../setup/lazy.mjs").then(({ loadLazily }) => {
+    loadLazily();
+    // Hosts that would compile TypeScript themselves type-check it at each start; tsx does not (npm test does).
+    require("tsx/cjs");
+    require("./pack");
+  });
+}

@@ -1,4 +1,3 @@
-import { copyRuleId } from "../components/storage";
 import { INTEGRITY_METRIC } from "../topology/names";
 import { timeControlled } from "../topology/replication";
 import { sitesThatAre } from "../topology/roles";
@@ -224,13 +223,8 @@ export const alarmParity: Rule = {
     const wanted = alarmsOf(look).filter((name) => timed || !name.startsWith("copies-"));
     const byRule = (alarm: Resource<{ dimensions?: Record<string, string> | undefined }>) => {
       const rule = alarm.props.dimensions?.["RuleId"];
-      return unless(
-        rule === copyRuleId(site.names),
-        alarm,
-        "dimensions.RuleId",
-        rule,
-        `${copyRuleId(site.names)}, the rule that copies here`,
-      );
+      const { copyRule } = site.names;
+      return unless(rule === copyRule, alarm, "dimensions.RuleId", rule, `${copyRule}, the rule that copies here`);
     };
     return [
       ...wanted

@@ -1,3 +1,4 @@
+import { sitesThatAre } from "../topology/roles";
 import { DAY } from "../topology/duration";
 import { about, bucketsOf, useOf } from "./buckets";
 import {
@@ -196,7 +197,7 @@ export const archived: Rule = {
   check: (look) => {
     const { site, topology, names } = look;
     if (!site) return [];
-    const cold = Object.keys(topology.sites).filter((other) => other !== site.name && topology.sites[other]?.standby === "cold");
+    const cold = sitesThatAre("cold", topology).filter((other) => other !== site.name);
     const data = bucketsOf(look).filter((bucket) => useOf(look, bucket) === "data");
     return cold.flatMap((other) =>
       look.each(data, (bucket) => {
@@ -220,7 +221,7 @@ export const protectedBy: Rule = {
   check: (look) => {
     const { site, topology, names } = look;
     if (!site || look.role !== "active") return [];
-    const warm = Object.keys(topology.sites).filter((other) => other !== site.name && topology.sites[other]?.standby === "warm");
+    const warm = sitesThatAre("warm", topology).filter((other) => other !== site.name);
     const data = bucketsOf(look).filter((bucket) => useOf(look, bucket) === "data");
     return look.each(data, (bucket) => {
       const found = rulesTo(look, bucket, (short) => warm.map((other) => names.site(other).bucketArn(short)));
@@ -268,7 +269,7 @@ export const threeTwoOne: Rule = {
   check: (look) => {
     const { site, topology, names } = look;
     if (!site || look.role !== "active") return [];
-    const cold = Object.keys(topology.sites).filter((other) => other !== site.name && topology.sites[other]?.standby === "cold");
+    const cold = sitesThatAre("cold", topology).filter((other) => other !== site.name);
     const plans = look.all(BACKUP_PLAN);
     const selections = look.all(BACKUP_SELECTION);
     const { retention } = topology.backups;

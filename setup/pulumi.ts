@@ -82,7 +82,10 @@ const RUN_PACK = `#!/usr/bin/env node
 // A policy pack brings the SDK that runs it: this finds it from the pack's folder, in which the CLI starts it.
 const { createRequire } = require("node:module");
 const { join } = require("node:path");
-require(createRequire(join(process.cwd(), "package.json")).resolve("@pulumi/pulumi/cmd/run-policy-pack"));
+const pack = createRequire(join(process.cwd(), "package.json"));
+// Changeover's own pack is served once for many stacks: then it only has a port to name, and needs no SDK for that.
+if (process.env.CHANGEOVER_POLICIES_AT) pack("./index.js");
+else require(pack.resolve("@pulumi/pulumi/cmd/run-policy-pack"));
 `;
 
 export const policyAnalyzer: Part = {

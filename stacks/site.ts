@@ -15,14 +15,14 @@ import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
 import { known } from "../components/known";
 import { Network } from "../components/network";
-import { copyRuleId, Storage, type CopyTarget } from "../components/storage";
+import { Storage, type CopyTarget } from "../components/storage";
 import { SwitchBucket } from "../components/switch-bucket";
 import { TakeoverSwitch } from "../components/takeover-switch";
 import { planWorkloads } from "../components/workload-plan";
 import { Workloads } from "../components/workloads";
 import { DAY, MINUTE } from "../topology/duration";
 import { rpoOfCopies, timeControlled } from "../topology/replication";
-import { bornAsCopy, takeoverSwitchOn } from "../topology/roles";
+import { bornAsCopy, takeoverSwitchOn, sitesThatAre } from "../topology/roles";
 import { LONGEST_RETENTION, type SiteName } from "../topology/schema";
 import { readSiteConfig } from "./config";
 import { regionProvider, type Context } from "./context";
@@ -54,7 +54,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   const network = new Network("network", { names, cidr: definition.network }, inRegion);
   const { keyArn } = new Keys("keys", { names, account }, inRegion);
   const others = Object.keys(topology.sites).filter((other) => other !== name);
-  const otherWarmSites = others.filter((other) => topology.sites[other]?.standby === "warm");
+  const otherWarmSites = sitesThatAre("warm", topology).filter((other) => other !== name);
   const guards = others.map((other) => all.site(other).guardRoleArn);
 
   const planned = planWorkloads(topology, role, running?.capacity);
@@ -152,7 +152,9 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
   });
   const retained = (password?: pulumi.Output<string>): RetainedDatabase[] =>
     kept.retained.map((left) => ({ ...generation(left, password), discard: kept.discard && left < kept.generation }));
-  const coldSites = others.filter((other) => topology.sites[other]?.standby === "cold").map((other) => all.site(other));
+  const coldSites = sitesThatAre("cold", topology)
+    .filter((other) => other !== name)
+    .map((other) => all.site(other));
   // A dormant site has its roles too: IAM changes nothing while its own region is lost.
   const guardRole = (): GuardRole => new GuardRole("guard", { names, others: others.map((other) => all.site(other)) }, inRegion);
   const backupRole = (): BackupRole => new BackupRole("backup", { names, copyTo: coldSites, keyArn, account }, inRegion);
@@ -357,7 +359,7 @@ function lateCopies({ topology, names: all }: Context, name: SiteName, sources: 
   const kept = (short: string): string => (topology.sites[name]?.standby === "cold" ? names.archive(short) : names.bucket(short));
   return sources.flatMap((from) =>
     topology.storage.buckets.map((short) =>
-      copiesLate(from, { short, source: all.site(from).bucket(short), destination: kept(short) }, copyRuleId(names), rpo / 1_000),
+      copiesLate(from, { short, source: all.site(from).bucket(short), destination: kept(short) }, names.copyRule, rpo / 1_000),
     ),
   );
 }

@@ -53,8 +53,13 @@ export function retrievalTier(archiveClass: ArchiveClass, withinMs: number): Ret
   return RETRIEVAL_TIERS.findLast((tier) => (RETRIEVAL[archiveClass][tier]?.toMs ?? Infinity) <= withinMs);
 }
 
+/** The same, and the fastest one where none is fast enough: what is late is retrieved all the same. */
+export function retrievalWithin(archiveClass: ArchiveClass, ms: number): RetrievalTier | "none" {
+  return retrievalTier(archiveClass, ms) ?? fastestTier(archiveClass);
+}
+
 /** @returns `none` where nothing need be retrieved */
-export function fastestTier(archiveClass: ArchiveClass): RetrievalTier | "none" {
+function fastestTier(archiveClass: ArchiveClass): RetrievalTier | "none" {
   return RETRIEVAL_TIERS.find((tier) => RETRIEVAL[archiveClass][tier]) ?? "none";
 }
 

@@ -53,6 +53,8 @@ export interface SiteNames {
   controlBucket: string;
   /** Host of the switch bucket's public endpoint, for health checks. */
   switchHost: string;
+  /** Id of the rules that copy objects to this site: part of what their metrics are found by. */
+  copyRule: string;
   replicationRole: string;
   replicationRoleArn: string;
   /** IAM role of the site's guard, which reads the other sites' takeover switches. */
@@ -136,6 +138,7 @@ export function namesFor(topology: Topology, environment: string): Names {
         switchBucket,
         controlBucket: `${global}-control`,
         switchHost: `${switchBucket}.s3.${region}.amazonaws.com`,
+        copyRule: `to-${prefix}`,
         replicationRole,
         replicationRoleArn: `arn:aws:iam::${account}:role/${replicationRole}`,
         guardRole,

@@ -9,7 +9,8 @@ import type { Environment } from "../facts";
 import { readJournal } from "../journal";
 import type { StepList } from "../steps";
 import { JOURNALS, MADE } from "./contents";
-import { differences, epochOf, nameOf, type Exported } from "./deployment";
+import { nameOf } from "../urn";
+import { differences, epochOf, type Exported } from "./deployment";
 import { readManifest, verifyBundle } from "./manifest";
 import { exportAll, openBundle } from "./write";
 

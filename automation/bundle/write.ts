@@ -21,7 +21,8 @@ import {
   STARTER,
   STATE,
 } from "./contents";
-import { differences, nameOf, type Exported } from "./deployment";
+import { nameOf } from "../urn";
+import { differences, type Exported } from "./deployment";
 import { gatherFacts, type Facts } from "./facts";
 import { digests, readManifest, verifyBundle, type Manifest } from "./manifest";
 import { runbookPage } from "./page";

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { fastestTier, retrievalTier } from "../../topology/archive";
+import { retrievalWithin } from "../../topology/archive";
 import { DAY, formatDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
+import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { readAll } from "../comparison/read-all";
 import { Refused, Stopped } from "../errors";
@@ -173,15 +174,7 @@ export async function activation(
     }));
     const fencedMs = incident.clock();
     await incident.step("open", "Open it for writes", () => armed.open());
-    await incident.step("services", "Tiers 0 and 1", () => armed.services(), topology.tiers[1]?.maxDowntime);
-    await incident.step("traffic", "The takeover switch is its stack's", async () => {
-      await armed.traffic();
-      return undefined;
-    });
-    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
-      const verified = await armed.verify(request.verifyTimeoutMs);
-      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
-    });
+    await armed.serve(request.verifyTimeoutMs);
     await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
       // The `data` stack learns from this one where the database is.
       await armed.data(true);
@@ -247,7 +240,7 @@ async function assess(
     current,
     epoch,
     unreachable,
-    warm: Object.keys(topology.sites).filter((site) => topology.sites[site]?.standby === "warm"),
+    warm: sitesThatAre("warm", topology),
     point: point && { snapshot: point.snapshot, ageMs },
     key: point?.keyArn === undefined ? undefined : await keyState(region, point.keyArn),
     older: points.filter((one) => one !== point).map(({ snapshot, at }) => `${snapshot} of ${at.toISOString()}`),
@@ -294,7 +287,7 @@ const READABLE_DAYS = 7;
 /** Asks for what the archive cannot read at once, by the cheapest tier that keeps the RTO. @returns what was asked for, by bucket */
 async function retrieve({ topology, names }: Environment, site: SiteName): Promise<Map<string, Retrieval | undefined>> {
   const { buckets, archiveClass } = topology.storage;
-  const tier = retrievalTier(archiveClass, topology.disasters["multi-region-outage"].rto) ?? fastestTier(archiveClass);
+  const tier = retrievalWithin(archiveClass, topology.disasters["multi-region-outage"].rto);
   const archive = new Archive(topology.sites[site]?.region ?? "");
   try {
     const asked = buckets.map(async (short): Promise<[string, Retrieval | undefined]> => [

@@ -109,15 +109,7 @@ export async function failover(
     const fencedMs = incident.clock();
     await incident.step("promote", "Promote the database", () => takeover.promote(), span(topology.phases.failover));
     await incident.step("open", "Open it for writes", () => takeover.open());
-    await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);
-    await incident.step("traffic", "Turn the takeover switch on", async () => {
-      await takeover.traffic();
-      return undefined;
-    });
-    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
-      const verified = await takeover.verify(request.verifyTimeoutMs);
-      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
-    });
+    await takeover.serve(request.verifyTimeoutMs);
     await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
       await takeover.data();
       return undefined;

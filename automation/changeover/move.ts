@@ -3,6 +3,7 @@ import { openWrites, readWrites } from "../../guard/writes";
 import { DAY } from "../../topology/duration";
 import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
+import { untilReady } from "../probes/cluster";
 import { waitForReplay, type Replayed } from "../probes/database";
 import { verifyWrite, type Verified } from "../probes/service";
 import { follows, takesOver, type StackConfig } from "./config";
@@ -20,6 +21,8 @@ const DATABASE = "aws:rds/instance:Instance";
 const GRACE_MS = 120_000;
 /** An instance that was promoted restarts on RDS; it is asked until it takes writes. */
 const OPEN_MS = 120_000;
+/** As long as the engine waits for pods. */
+const PODS_MS = 600_000;
 
 /** What was decided, and stays decided over a resume. */
 export interface Decision {
@@ -48,7 +51,7 @@ export class Takeover {
     private readonly incident: Incident,
     readonly decision: Decision,
     target: SiteFacts,
-    secrets: Record<string, string>,
+    private readonly secrets: Record<string, string>,
     private readonly promotedBefore: boolean,
     /** How long the target's guards may rely on the operator's word that it is the active site, in milliseconds. */
     private readonly confirmedMs = 0,
@@ -133,17 +136,31 @@ export class Takeover {
     }
   }
 
-  async services(): Promise<Record<string, unknown>> {
+  /**
+   * From the opening on: waits for tiers 0 and 1, for the takeover switch, and for the write through the public name.
+   * @param verifyTimeoutMs counted from the opening @throws what keeps one of them away
+   */
+  async serve(verifyTimeoutMs: number): Promise<void> {
+    const { incident, env } = this;
+    await incident.step("services", "Tiers 0 and 1", () => this.services(), env.topology.tiers[1]?.maxDowntime);
+    await incident.step("traffic", "The takeover switch is on, by its stack", async () => {
+      await this.reached(this.progress.switched.reached);
+      return undefined;
+    });
+    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
+      const verified = await this.verify(verifyTimeoutMs);
+      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
+    });
+  }
+
+  private async services(): Promise<Record<string, unknown>> {
     await this.reached(Promise.all(this.progress.critical.map(({ reached }) => reached)));
+    // What an update that was cut off had begun looks done to the engine of this one, which does not wait for it.
+    if (this.incident.resumed) await this.reached(this.pods());
     return { tiersReadyMs: this.progress.critical.map(({ at }) => Math.round(at ?? 0)) };
   }
 
-  async traffic(): Promise<void> {
-    await this.reached(this.progress.switched.reached);
-  }
-
-  /** The write through the public name. @param timeoutMs counted from the opening */
-  async verify(timeoutMs: number): Promise<Verified> {
+  private async verify(timeoutMs: number): Promise<Verified> {
     if (!this.verifying) throw new Error("verification begins with the opening");
     let late: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
@@ -205,6 +222,14 @@ export class Takeover {
       recoveredMs: Math.round(atMs),
       verified: { ...verified, tookMs: Math.round(verified.tookMs) },
     };
+  }
+
+  /** Waits for the pods of tiers 0 and 1, by the cluster itself. */
+  private pods(): Promise<void> {
+    const { topology, names } = this.env;
+    const services = topology.tiers.slice(0, 2).flatMap((tier) => Object.keys(tier.services));
+    const { signal } = this.stopping;
+    return untilReady(this.secrets["kubeconfig"] ?? "", names.namespace, services, { timeoutMs: PODS_MS, signal });
   }
 
   private databaseAt(target: SiteFacts, secrets: Record<string, string>): TargetDatabase {

@@ -194,15 +194,7 @@ async function exchange(
     // for a takeover by another site.
     await incident.step("open", "Open it for writes", () => moved.open());
     pause.to ||= Date.now();
-    await incident.step("services", "Tiers 0 and 1", () => moved.services(), topology.tiers[1]?.maxDowntime);
-    await incident.step("traffic", "The takeover switch is of this epoch", async () => {
-      await moved.traffic();
-      return undefined;
-    });
-    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
-      const verified = await moved.verify(request.verifyTimeoutMs);
-      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
-    });
+    await moved.serve(request.verifyTimeoutMs);
     await incident.step("list", "List what was written after that moment", async () => {
       const { file, ...found } = await listDiverged(incident, databaseOf(old, secrets), databaseOf(fresh, secrets), {
         rightSnapshot: seen,

@@ -120,7 +120,7 @@ export async function compareSites(
  * @throws BadInput, Refused before anything changed; Stopped where it was given up on the way
  */
 export async function switchover(env: Environment, request: SwitchoverRequest, incident: Incident, confirm: Confirm): Promise<MoveResult> {
-  const { topology, workspace } = env;
+  const { workspace } = env;
   const facts = await siteFacts(env);
   let decision = decisionOf(incident);
   let comparison: Comparison | undefined;
@@ -212,15 +212,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
     await incident.step("promote", `Promote ${to}'s database`, () => takeover.promote());
     await incident.step("open", "Open it for writes", () => takeover.open(HEAD_START_MS));
     pause.to = Date.now();
-    await incident.step("services", "Tiers 0 and 1", () => takeover.services(), topology.tiers[1]?.maxDowntime);
-    await incident.step("traffic", "The takeover switch is its stack's", async () => {
-      await takeover.traffic();
-      return undefined;
-    });
-    await incident.step("verify", `Verify a write through ${env.names.app}`, async () => {
-      const verified = await takeover.verify(request.verifyTimeoutMs);
-      return { ...verified, note: `${verified.attempts} attempts, answered by ${verified.address}` };
-    });
+    await takeover.serve(request.verifyTimeoutMs);
     await incident.step("prove", "Every row of the old site is at the new one", () => prove(old, target));
     await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
       await takeover.data();

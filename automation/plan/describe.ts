@@ -2,7 +2,8 @@ import { formatDuration } from "../../topology/duration";
 import { describeColdStart } from "../cold-start";
 import { markdownTable } from "../markdown";
 import { paint, table } from "../output";
-import { nameOf, type PlannedOperation } from "./operations";
+import { nameOf } from "../urn";
+import type { PlannedOperation } from "./operations";
 import type { Plan } from "./plan";
 
 /** The plan as an operator reads it. */

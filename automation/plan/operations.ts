@@ -2,6 +2,7 @@ import type { StackConfig } from "../changeover/config";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { Environment } from "../facts";
 import type { Operation } from "../workspace";
+import { nameOf } from "../urn";
 
 /** Where a call goes: to data (objects, rows), or to the control plane of a region that survives or is lost. */
 export type Plane = "data" | "surviving" | "lost";
@@ -79,8 +80,4 @@ function tierOf({ urn }: Pick<Operation, "urn">): { tier?: number } {
 function rank({ type, tier }: Pick<PlannedOperation, "type" | "tier">): number {
   if (type.startsWith("aws:rds/")) return -1;
   return tier ?? (type.startsWith("kubernetes:") ? 0 : 10);
-}
-
-export function nameOf(urn: string): string {
-  return urn.slice(urn.lastIndexOf("::") + 2);
 }

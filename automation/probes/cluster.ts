@@ -34,6 +34,34 @@ export async function probeWorkloads(kubeconfig: string, namespace: string, time
 }
 
 /**
+ * Waits until each of these deployments has every pod that it wants, updated and ready.
+ * @throws naming those that have not, or what the API says, when the time is over; where the signal ends it
+ */
+export async function untilReady(
+  kubeconfig: string,
+  namespace: string,
+  services: string[],
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const left = await probeWorkloads(kubeconfig, namespace).then(
+      (states) => services.filter((service) => !states.some((one) => one.service === service && isReady(one))),
+      (error: unknown) => (error as Error).message,
+    );
+    if (left.length === 0) return;
+    if (performance.now() > until) {
+      throw new Error(typeof left === "string" ? left : `${left.join(", ")}: not every pod is ready after ${timeoutMs} ms`);
+    }
+    await sleep(100, undefined, { signal });
+  }
+}
+
+function isReady({ wanted, ready, updated }: WorkloadState): boolean {
+  return ready >= wanted && updated >= wanted;
+}
+
+/**
  * Scales deployments to zero and waits until none of their pods is left.
  * @param services names of the deployments; others of the namespace stay as they are
  * @throws where the API does not answer in time, or pods are left when the time is over

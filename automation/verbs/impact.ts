@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { EXIT } from "../errors";
 import { say, sayJson } from "../output";
 import { StepList } from "../steps";
-import { ROOT, common, examples, open, type Common } from "./options";
+import { ROOT, common, examples, open, topologyOf, type Common } from "./options";
 
 interface ImpactFlags extends Common {
   policies: boolean;
@@ -26,16 +26,16 @@ export function impactVerb(program: Command): void {
 Exit code 5 where something became worse.`,
     )
     .action(async (ref: string, options: ImpactFlags) => {
-      const { atRevision, describeImpact, impactMarkdown, impactOf, policiesAt, revisionOf, topologyAt } = await import("../impact.js");
+      const { atRevision, describeImpact, impactMarkdown, impactOf, policiesAt, revisionOf } = await import("../impact.js");
       const { environment } = options;
       const steps = new StepList(options.json);
       const configs = options.policyPackConfig.map((file) => resolve(file));
       try {
-        const after = revisionOf(topologyAt(ROOT, environment), options.policies ? await policiesHere(options, configs, steps) : undefined);
+        const after = revisionOf(topologyOf(environment), options.policies ? await policiesHere(options, configs, steps) : undefined);
         const impact = await atRevision(ROOT, ref, async (root, commit) => {
           steps.start("before", `Look at ${commit.slice(0, 12)}`);
           const before = revisionOf(
-            topologyAt(root, environment),
+            topologyOf(environment, root),
             options.policies ? await policiesAt(ROOT, root, environment, configs) : undefined,
           );
           steps.done("before");

@@ -62,7 +62,8 @@ async function readEarly(environment: string, target: SiteName): Promise<{ topol
   return { topology, reads };
 }
 
-const topologyOf = (environment: string): Topology => loadTopology(topologyFile(ROOT, environment));
+/** @param root the checkout @throws BadInput */
+export const topologyOf = (environment: string, root = ROOT): Topology => loadTopology(topologyFile(root, environment));
 
 /** How the operator is asked. @throws BadInput where there is nobody to ask */
 export function confirmation({ yes }: Changing): (question: string) => Promise<boolean> {

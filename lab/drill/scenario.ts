@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Stopped } from "../../automation/errors";
 import { addressesOf } from "../../automation/probes/resolver";
 import { DATABASE_APP } from "../../topology/names";
+import { sitesThatAre } from "../../topology/roles";
 import type { Topology } from "../../topology/schema";
 import { askLab } from "../control";
 import { databaseOf } from "./clients";
@@ -57,10 +58,10 @@ export const SCENARIOS: readonly Scenario[] = [
     description:
       "both warm regions are lost, the cold site is activated from its copies; they come back, are protected anew, the service goes home",
     async play(stage) {
-      const { home, sites } = stage.topology;
+      const { home } = stage.topology;
       const standby = standbyOf(stage.topology);
       const cold = stage.topology.disasters["multi-region-outage"].recovery.site ?? "";
-      const lost = Object.keys(sites).filter((site) => sites[site]?.standby === "warm");
+      const lost = sitesThatAre("warm", stage.topology);
       await stage.warmUp();
       await stage.copied(cold);
       const targets = await directTargets(stage, home);

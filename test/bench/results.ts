@@ -118,7 +118,7 @@ function policies({ policies: times }: Figures): string[] {
   const { singleMs, allMs, allToSlowestRatio } = times;
   return [
     "## Policies",
-    "`changeover policies`, a preview with the policy pack: each stack by itself, and all of them in one command, from start to end.",
+    "Previews with the policy pack, from start to end: each stack by itself, by `pulumi preview --policy-pack policies`, and all of them in one command, `changeover policies`.",
     table(MEASURES, [...Object.entries(singleMs).map(([part, values]) => row(`${part}, ms`, values)), row("every stack, ms", allMs)]),
     `Every stack to the slowest by itself: ${twoDigits(allToSlowestRatio)} (median by median).`,
   ];

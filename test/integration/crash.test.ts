@@ -13,9 +13,7 @@ import { deal, describePoint, describePoints, pointsOf, type KillPoint } from ".
  * How many incidents of each kind the kills are dealt out to. One incident is killed several times, each time by another
  * driver: every resume but the last is cut off as well. More runs make it easier to see which kill broke it, and slower.
  */
-// An activation has none yet: killed while the engine creates pods, its resume is refused (`exists already`), as settling does not take
-// objects of Kubernetes over. Two, once it does.
-const RUNS = { switchover: 5, failover: 3, restore: 2, activation: 0 } as const;
+const RUNS = { switchover: 5, failover: 3, restore: 2, activation: 2 } as const;
 
 /** When the last round may begin; `npm test` says so. */
 const LATEST = Date.parse(process.env["CHANGEOVER_TEST_LATEST"] ?? "") || Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-import { fastestTier, retrievalTier, retrievalTime } from "../archive";
+import { retrievalTime, retrievalWithin } from "../archive";
 import { formatDuration } from "../duration";
 import { phasesOf } from "../phases";
 import type { DisasterName, Topology } from "../schema";
@@ -126,7 +126,7 @@ export function build(): Segment {
 
 /** Objects that have moved to the archive's class, by retrieval; those that have not are there at once. */
 export function archive({ storage: { archiveAfter, archiveClass }, disasters }: Topology, disaster: DisasterName): Segment {
-  const tier = retrievalTier(archiveClass, disasters[disaster].rto) ?? fastestTier(archiveClass);
+  const tier = retrievalWithin(archiveClass, disasters[disaster].rto);
   const how = tier === "none" ? "read at once" : `by ${tier} retrieval`;
   return {
     name: "archive",

@@ -24,7 +24,7 @@ export interface Metadata {
   deletionTimestamp?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  managedFields?: unknown[];
+  managedFields?: { manager?: string; subresource?: string }[];
 }
 
 export interface Condition {

@@ -136,7 +136,7 @@ export function objectResource(kind: ObjectKind): ResourceKind<Context, Kubernet
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
       const live = await ctx.api.get(pathOf(metadata), request.signal);
       if (live === undefined) return undefined;
-      const manager = outputs.__fieldManager;
+      const manager = outputs.__fieldManager ?? creatorOf(live.metadata);
       const found = { outputs: state(live, manager) };
       if (Object.keys(inputs).length === 0) return { ...found, inputs: importable(kind, live) };
       const unchanged = await ctx.api.call({
@@ -166,6 +166,15 @@ function state(live: KubernetesObject, manager: string | undefined): State {
 
 function withoutManagedFields(metadata: Metadata): Metadata {
   return Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== "managedFields")) as unknown as Metadata;
+}
+
+/**
+ * The manager under which an object was created whose state was lost. The official provider takes over the fields of any manager
+ * of its own whenever it updates.
+ */
+function creatorOf({ managedFields = [] }: Metadata): string | undefined {
+  return managedFields.find(({ manager = "", subresource }) => subresource === undefined && manager.startsWith("pulumi-kubernetes"))
+    ?.manager;
 }
 
 /** Without what an apply changes even if it changes nothing, and without what controllers write meanwhile. */

@@ -21,6 +21,7 @@ beforeEach(async () => {
 afterEach(() => endAws(server));
 
 describe("what an update had begun to create", () => {
+  const named = (namespace?: string) => ({ metadata: { name: "orders", ...(namespace !== undefined && { namespace }) } });
   const plan = { type: "aws:backup/plan:Plan", inputs: { name: "shop-primary" } };
   const selection = { type: "aws:backup/selection:Selection", inputs: { name: "shop-primary", planId: "plan-2" } };
 
@@ -29,6 +30,9 @@ describe("what an update had begun to create", () => {
     ["a snapshot, by its own", { type: "aws:rds/snapshot:Snapshot", inputs: { dbSnapshotIdentifier: "shop-1-left" } }, "shop-1-left"],
     ["a backup plan, by the number that its name leads to", plan, "plan-2"],
     ["a plan's selection, likewise", selection, "selection-1"],
+    ["an object of Kubernetes, by namespace and name", { type: "kubernetes:apps/v1:Deployment", inputs: named("shop") }, "shop/orders"],
+    ["one without a namespace", { type: "kubernetes:core/v1:Namespace", inputs: named() }, "orders"],
+    ["not one whose name nobody knew", { type: "kubernetes:core/v1:Secret", inputs: {} }, undefined],
     ["not what can be created again", { type: "aws:s3/bucket:Bucket", inputs: { bucket: "shop" } }, undefined],
     ["not what is not there", { ...plan, inputs: { name: "shop-secondary" } }, undefined],
   ])("is taken over: %s", async (_, resource, id) => {
