@@ -9,6 +9,8 @@ export interface Route {
   service: string;
   /** Path of the service, as in `/payments`; everything below it too. */
   path: string;
+  /** Of the service: a tag of what is its own. */
+  tier: number;
 }
 
 export interface BalancerArgs {
@@ -70,11 +72,13 @@ export class Balancer extends pulumi.ComponentResource {
       },
       parent,
     );
-    const group = ({ service }: Route): aws.lb.TargetGroup =>
+    const tagsOf = ({ tier }: Route) => ({ tier: String(tier) });
+    const group = (route: Route): aws.lb.TargetGroup =>
       new aws.lb.TargetGroup(
-        `${name}-${service}`,
+        `${name}-${route.service}`,
         {
-          name: names.targetGroup(service),
+          name: names.targetGroup(route.service),
+          tags: tagsOf(route),
           vpcId: args.vpcId,
           targetType: "ip",
           protocol: "HTTP",
@@ -121,6 +125,7 @@ export class Balancer extends pulumi.ComponentResource {
           priority: i + 1,
           conditions: [{ pathPattern: { values: [route.path, `${route.path}/*`] } }],
           actions: [forwardTo(route)],
+          tags: tagsOf(route),
         },
         parent,
       );

@@ -2,7 +2,7 @@ import { archiveInTime, backupInterval, lagAlarm, rtoBudget, someStandby } from 
 import { bucketsNotPublic, databasePrivate, leastPrivilege, noWildcards, operatorsMfa, trusted } from "./exposure";
 import { epochNeverFalls, oneActiveSite, oneRole, replicaSource } from "./one-writer";
 import { labelled, tagged } from "./ownership";
-import { alarmParity, capacityParity, databaseParity, imageParity, secretParity } from "./parity";
+import { alarmParity, capacityParity, databaseParity, imageParity, quotaParity, secretParity } from "./parity";
 import {
   archived,
   bucketsClosed,
@@ -37,6 +37,7 @@ export const rules: readonly Rule[] = [
   imageParity,
   secretParity,
   capacityParity,
+  quotaParity,
   alarmParity,
   databaseEncrypted,
   bucketsEncrypted,

@@ -31,6 +31,7 @@ export const OBJECT = kind<aws.s3.BucketObjectv2Args>("aws:s3/bucketObjectv2:Buc
 export const ROLE = kind<aws.iam.RoleArgs>("aws:iam/role:Role");
 export const ROLE_POLICY = kind<aws.iam.RolePolicyArgs>("aws:iam/rolePolicy:RolePolicy");
 export const BALANCER = kind<aws.lb.LoadBalancerArgs>("aws:lb/loadBalancer:LoadBalancer");
+export const TARGET_GROUP = kind<aws.lb.TargetGroupArgs>("aws:lb/targetGroup:TargetGroup");
 export const LISTENER = kind<aws.lb.ListenerArgs>("aws:lb/listener:Listener");
 export const SECURITY_GROUP = kind<aws.ec2.SecurityGroupArgs>("aws:ec2/securityGroup:SecurityGroup");
 export const INGRESS = kind<aws.vpc.SecurityGroupIngressRuleArgs>("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule");
@@ -47,5 +48,7 @@ export const SECRET = kind<kubernetes.core.v1.SecretArgs>("kubernetes:core/v1:Se
 export const DEPLOYMENT = kind<kubernetes.apps.v1.DeploymentArgs>("kubernetes:apps/v1:Deployment");
 export const DISRUPTION_BUDGET = kind<kubernetes.policy.v1.PodDisruptionBudgetArgs>("kubernetes:policy/v1:PodDisruptionBudget");
 export const AUTOSCALER = kind<kubernetes.autoscaling.v2.HorizontalPodAutoscalerArgs>("kubernetes:autoscaling/v2:HorizontalPodAutoscaler");
+
+export const SERVICE_QUOTA = kind<aws.servicequotas.ServiceQuotaArgs>("aws:servicequotas/serviceQuota:ServiceQuota");
 
 export const STACK_REFERENCE: Kind<{ name: string; outputs: Record<string, unknown> }> = { token: "pulumi:pulumi:StackReference" };

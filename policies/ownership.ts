@@ -1,5 +1,5 @@
-import { AWS_PROVIDER, DEPLOYMENT } from "./kinds";
-import { nameOf, unless } from "./look";
+import { AWS_PROVIDER, DEPLOYMENT, TARGET_GROUP } from "./kinds";
+import { nameOf, unless, type Look } from "./look";
 import type { Rule } from "./rule";
 
 const theme = "ownership" as const;
@@ -29,15 +29,23 @@ export const tagged: Rule = {
 export const labelled: Rule = {
   name: "labelled",
   theme,
-  description: "Every service in the cluster is labelled with the system that it is part of, and its tier",
+  description: "Every service is labelled in the cluster with the system that it is part of, and there and in AWS with its tier",
   reason: "Who recovers by tier has to find a tier.",
-  fix: "Make it with the Service component.",
+  fix: "Make it with the Service component, and its target group with Balancer.",
   controls,
-  check: (look) =>
-    look.each(look.all(DEPLOYMENT), (deployment) => {
+  check: (look) => [
+    ...look.each(look.all(TARGET_GROUP), (group) => {
+      const { name, tags } = group.props;
+      const tier = tierOf(look, (service) => look.site?.names.targetGroup(service) === name);
+      return [
+        unless(tier !== undefined, group, "name", name, "of a service of the topology"),
+        unless(tags?.["tier"] === tier, group, "tags.tier", tags?.["tier"], tier ?? "none"),
+      ];
+    }),
+    ...look.each(look.all(DEPLOYMENT), (deployment) => {
       const name = nameOf(deployment.props);
       const labels = (deployment.props.metadata as { labels?: Record<string, string> } | undefined)?.labels ?? {};
-      const tier = look.topology.tiers.find(({ services }) => services[name ?? ""] !== undefined)?.tier;
+      const tier = tierOf(look, (service) => service === name);
       return [
         unless(
           labels["app.kubernetes.io/part-of"] === look.names.namespace,
@@ -48,15 +56,13 @@ export const labelled: Rule = {
         ),
         ...(tier === undefined
           ? []
-          : [
-              unless(
-                labels["changeover/tier"] === String(tier),
-                deployment,
-                "metadata.labels.changeover/tier",
-                labels["changeover/tier"],
-                String(tier),
-              ),
-            ]),
+          : [unless(labels["changeover/tier"] === tier, deployment, "metadata.labels.changeover/tier", labels["changeover/tier"], tier)]),
       ];
     }),
+  ],
 };
+
+function tierOf({ topology }: Look, isIt: (service: string) => boolean): string | undefined {
+  const found = topology.tiers.find(({ services }) => Object.keys(services).some(isIt));
+  return found && String(found.tier);
+}

@@ -1,7 +1,7 @@
 import { INTEGRITY_METRIC } from "../topology/names";
 import { timeControlled } from "../topology/replication";
 import { sitesThatAre } from "../topology/roles";
-import { ALARM, AUTOSCALER, CONFIG_MAP, DEPLOYMENT, INSTANCE, PARAMETER_GROUP, SECRET } from "./kinds";
+import { ALARM, AUTOSCALER, CONFIG_MAP, DEPLOYMENT, INSTANCE, PARAMETER_GROUP, SECRET, SERVICE_QUOTA } from "./kinds";
 import { nameOf, unless, type Look, type Resource } from "./look";
 import type { Rule } from "./rule";
 
@@ -145,7 +145,7 @@ export const secretParity: Rule = {
 };
 
 export const capacityParity: Rule = {
-  name: "same-quotas",
+  name: "same-capacity",
   theme,
   description: "An active site may have as many pods as the topology says; a standby has at least one of each service of tiers 0 and 1",
   reason: "A standby with no pod begins the failover with a cold start, and a bound that is too low is found under load.",
@@ -178,6 +178,34 @@ export const capacityParity: Rule = {
     ];
   },
 };
+
+export const quotaParity: Rule = {
+  name: "same-quotas",
+  theme,
+  description: "Every site's region has the AWS quotas of the topology, whatever the site does now",
+  reason: "A takeover that AWS does not allow in that region fails halfway, and an increase takes hours to days.",
+  fix: "Leave them to the Quotas component; topology.quotas names them. Where AWS has denied one, ask its support.",
+  controls,
+  check: (look) => {
+    if (!look.site) return [];
+    const [there, wanted] = [look.all(SERVICE_QUOTA), Object.entries(look.topology.quotas)];
+    return wanted.flatMap(([name, { service, code, value }]) => {
+      const found = there.filter(({ props }) => props.serviceCode === service && props.quotaCode === code);
+      if (found.length === 0)
+        return [{ path: `quotas.${name}`, is: undefined, mayBe: `a ServiceQuota of ${service} ${code}, ${value} or more` }];
+      return look.each(found, (quota) => {
+        const { requestStatus: status = "" } = quota.props as { requestStatus?: string };
+        return [
+          unless(quota.props.value >= value, quota, "value", quota.props.value, `${value} or more`),
+          unless(GRANTABLE.includes(status), quota, "requestStatus", status, "APPROVED, or still looked at by AWS"),
+        ];
+      });
+    });
+  },
+};
+
+/** States of a request that AWS has not refused (Service Quotas API reference, RequestedServiceQuotaChange); none: there was no need for one. */
+const GRANTABLE = ["", "PENDING", "CASE_OPENED", "APPROVED", "CASE_CLOSED"];
 
 /** What the alarms of a site look at, by the beginning of their names. */
 const METRICS = [

@@ -15,6 +15,7 @@ import { GuardRole } from "../components/guard-role";
 import { Keys } from "../components/keys";
 import { known } from "../components/known";
 import { Network } from "../components/network";
+import { Quotas } from "../components/quotas";
 import { Storage, type CopyTarget } from "../components/storage";
 import { SwitchBucket } from "../components/switch-bucket";
 import { TakeoverSwitch } from "../components/takeover-switch";
@@ -59,9 +60,10 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
 
   const planned = planWorkloads(topology, role, running?.capacity);
   const tiers = running ? planned : [];
-  const services = planned.flatMap((tier) => tier.services);
+  const services = planned.flatMap(({ tier, services: ofTier }) => ofTier.map((service) => ({ ...service, tier })));
   /** What no role makes a difference to, and the database does without. */
   const around = async (): Promise<{ balancer: Balancer; ownBuckets: Record<"switch" | "control", pulumi.Output<string>> }> => {
+    new Quotas("quotas", { quotas: topology.quotas }, inRegion);
     const { bucket: switchBucket } = new SwitchBucket("switch", { names, account, guards }, inRegion);
     const { bucket: controlBucket } = new ControlBucket("control", { names, keyArn }, inRegion);
     const balancer = new Balancer(
@@ -72,7 +74,7 @@ export async function site(context: Context, name: SiteName): Promise<Record<str
         subnetIds: network.publicSubnetIds,
         securityGroupId: network.balancerSecurityGroupId,
         certificateArn,
-        routes: services.map(({ name: service, path }) => ({ service, path })),
+        routes: services.map(({ name: service, path, tier }) => ({ service, path, tier })),
         healthPath,
       },
       inRegion,

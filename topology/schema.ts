@@ -93,6 +93,21 @@ const DataClass = z.strictObject({
     .describe("regions beyond those, each with the basis on which the data go there (GDPR art. 44 to 49)"),
 });
 
+const Quota = z.strictObject({
+  service: z
+    .string()
+    .regex(/^[a-zA-Z][a-zA-Z0-9-]*$/, "a service code, as in rds: aws service-quotas list-services")
+    .describe("service code of AWS Service Quotas"),
+  code: z
+    .string()
+    .regex(/^L-[0-9A-F]{8}$/, "a quota code, as in L-7B6409FD: aws service-quotas list-service-quotas --service-code <service>")
+    .describe("quota code of AWS Service Quotas"),
+  value: z
+    .number()
+    .positive()
+    .describe("what the whole service takes at one site, and room for a second database beside it while data come back"),
+});
+
 const Shape = z.strictObject({
   $schema: z.string().optional(),
   service: Name.describe("name of the service; part of every physical name"),
@@ -173,6 +188,10 @@ const Shape = z.strictObject({
     .record(Name, DataClass)
     .default({})
     .describe("classes of data by name, and where each may be; a policy holds every database, bucket and copy against them"),
+  quotas: z
+    .record(Name, Quota)
+    .default({})
+    .describe("AWS service quotas that every site's region is to have, the active one's and its standbys' alike; raised, never lowered"),
   verify: z
     .strictObject({ service: Name.describe("service through which a changeover is verified by a write that is read back") })
     .describe("what counts as recovered"),
@@ -183,6 +202,7 @@ export type Topology = z.infer<typeof Shape>;
 export type Site = z.infer<typeof Site>;
 export type Tier = z.infer<typeof Tier>;
 export type Workload = z.infer<typeof Workload>;
+export type Quota = z.infer<typeof Quota>;
 export type Disaster = z.infer<typeof Disaster>;
 export type DisasterName = keyof Topology["disasters"];
 /** Name of a site that the topology has. */

@@ -3,6 +3,7 @@ import type { Mend } from "../mend";
 import { bucketPolicies } from "./bucket-policies";
 import { bucketRegions } from "./bucket-regions";
 import { keysByArn } from "./keys";
+import { serviceQuotas } from "./quotas";
 import { recordChecks } from "./records";
 import { signingTime } from "./signing-time";
 
@@ -11,5 +12,5 @@ const CALLER = "arn:aws:iam::123456789012:root";
 
 /** Corrections that need no data plane of the lab. */
 export function ownMends(world: World): Mend[] {
-  return [signingTime, bucketRegions(), bucketPolicies(CALLER), recordChecks(world), keysByArn];
+  return [signingTime, bucketRegions(), bucketPolicies(CALLER), recordChecks(world), keysByArn, serviceQuotas()];
 }

@@ -15,6 +15,7 @@ const MODULES: Record<string, () => Promise<Record<string, unknown>>> = {
   rds: () => import("./rds.js"),
   route53: () => import("./route53.js"),
   s3: () => import("./s3.js"),
+  servicequotas: () => import("./servicequotas.js"),
   sns: () => import("./sns.js"),
   vpc: () => import("./ec2.js"),
 };

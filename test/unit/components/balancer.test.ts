@@ -9,8 +9,8 @@ const base: BalancerArgs = {
   securityGroupId: "sg",
   certificateArn: "arn:certificate",
   routes: [
-    { service: "emergency-call", path: "/emergency-call" },
-    { service: "auth", path: "/auth" },
+    { service: "emergency-call", path: "/emergency-call", tier: 0 },
+    { service: "auth", path: "/auth", tier: 1 },
   ],
   healthPath: "/api/health/database",
 };
@@ -25,10 +25,12 @@ test("each service has a target group of pod addresses and a rule for its path a
     name: "production-auth",
     targetType: "ip",
     port: 8080,
+    tags: { tier: "1" },
     healthCheck: { path: "/api/health/database", matcher: "200" },
   });
   expect(recording.get(RULE, "balancer-auth").inputs).toMatchObject({
     priority: 2,
+    tags: { tier: "1" },
     conditions: [{ pathPattern: { values: ["/auth", "/auth/*"] } }],
     actions: [{ type: "forward", targetGroupArn: "arn:production-auth" }],
   });

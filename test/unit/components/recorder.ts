@@ -94,6 +94,7 @@ const ANSWERS: Record<string, (name: string, inputs: Inputs) => Record<string, u
   "aws:backup/plan:Plan": (_, i) => ({ arn: `arn:plan/${i.name}` }),
   "aws:backup/selection:Selection": () => ({}),
   "aws:cloudtrail/trail:Trail": (_, i) => ({ arn: `arn:trail/${i.name}` }),
+  "aws:servicequotas/serviceQuota:ServiceQuota": () => ({ adjustable: true, requestStatus: "APPROVED" }),
   "kubernetes:core/v1:Namespace": () => ({}),
   "kubernetes:core/v1:ConfigMap": () => ({}),
   "kubernetes:core/v1:Secret": () => ({}),

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { AwsRequest, AwsResponse } from "../../../lab/gateway/mend";
 import { decide, isPublic, parsePolicy, type Access } from "../../../lab/gateway/mends/policy";
+import { serviceQuotas } from "../../../lab/gateway/mends/quotas";
 import { problemsOf, type Change } from "../../../lab/gateway/mends/records";
 
 const ROOT = "arn:aws:iam::123456789012:root";
@@ -106,5 +108,35 @@ describe("record changes", () => {
     ["deleting what is not there", change("DELETE", set("z")), "was not found"],
   ])("are refused for %s", (_, bad, reason) => {
     expect(problemsOf([primary], [bad], checks).join()).toContain(reason);
+  });
+});
+
+describe("service quotas", () => {
+  const asked = (action: string, wanted?: number): AwsRequest => ({
+    region: "eu-west-1",
+    service: "servicequotas",
+    action,
+    protocol: "json",
+    parameters: { ServiceCode: "rds", QuotaCode: "L-7B6409FD", ...(wanted !== undefined && { DesiredValue: String(wanted) }) },
+    method: "POST",
+    path: "/",
+    headers: {},
+    body: Buffer.alloc(0),
+    signed: true,
+    sourceAddress: "127.0.0.1",
+  });
+
+  it("are what was asked for, by region, and are never lowered", async () => {
+    const mend = serviceQuotas();
+    const ask = async (action: string, wanted?: number, region = "eu-west-1") => {
+      const answer = (await mend.request?.({ ...asked(action, wanted), region })) as AwsResponse;
+      return [answer.status, JSON.parse(answer.body.toString()) as unknown];
+    };
+    expect(await ask("GetServiceQuota")).toMatchObject([200, { Quota: { Value: 1 } }]);
+    expect(await ask("RequestServiceQuotaIncrease", 40)).toMatchObject([200, { RequestedQuota: { DesiredValue: 40, Status: "APPROVED" } }]);
+    expect(await ask("RequestServiceQuotaIncrease", 40)).toMatchObject([400, { __type: "IllegalArgumentException" }]);
+    expect(await ask("GetServiceQuota")).toMatchObject([200, { Quota: { Value: 40 } }]);
+    expect(await ask("GetServiceQuota", undefined, "us-east-1")).toMatchObject([200, { Quota: { Value: 1 } }]);
+    expect(await mend.request?.(asked("ListServices"))).toBeUndefined();
   });
 });

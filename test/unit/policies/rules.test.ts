@@ -80,6 +80,11 @@ const BROKEN: Record<string, Case> = {
     says: /^workloads-secret\.keys is \["DATABASE_PASSWORD","EXTRA"\]; it may be DATABASE_PASSWORD/,
   },
   "same-quotas": {
+    of: "dormant",
+    spoil: ({ get }) => (get("quotas-database-instances").value = 20),
+    says: /^quotas-database-instances\.value is 20; it may be 40 or more/,
+  },
+  "same-capacity": {
     of: "active at home",
     spoil: ({ get }) => (get("workloads-tier-0-emergency-call-autoscaler").spec.maxReplicas = 3),
     says: /spec\.maxReplicas is 3; it may be 12 or more/,

@@ -15,7 +15,8 @@ const TYPES = `ec2/vpc:Vpc ec2/subnet:Subnet ec2/internetGateway:InternetGateway
   s3/bucketObjectv2:BucketObjectv2 iam/role:Role iam/rolePolicy:RolePolicy lb/loadBalancer:LoadBalancer lb/targetGroup:TargetGroup
   lb/listener:Listener lb/listenerRule:ListenerRule route53/zone:Zone route53/healthCheck:HealthCheck route53/record:Record
   cloudwatch/metricAlarm:MetricAlarm sns/topic:Topic backup/vault:Vault backup/vaultLockConfiguration:VaultLockConfiguration
-  backup/vaultPolicy:VaultPolicy backup/plan:Plan backup/selection:Selection cloudtrail/trail:Trail`
+  backup/vaultPolicy:VaultPolicy backup/plan:Plan backup/selection:Selection cloudtrail/trail:Trail
+  servicequotas/serviceQuota:ServiceQuota`
   .split(/\s+/)
   .map((token) => `aws:${token}`);
 

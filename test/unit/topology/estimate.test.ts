@@ -128,6 +128,7 @@ describe("an input moves the segment that it belongs to, and no other", () => {
     [/^backups\.(verifyInterval|testInterval)$/, "how often copies are looked at"],
     [/^storage\.archiveAfter$/, "which objects are archived, not how long they take"],
     [/^storage\.lockFor$/, "how long nobody deletes a version"],
+    [/^quotas\./, "what AWS allows, which is asked for long before"],
     [/^guard\./, "no recovery waits for the guards"],
   ];
 
