@@ -40,8 +40,6 @@ export async function checkPolicies(
   const server = await servePack(folder);
   // These engines live for seconds: collecting garbage before memory is short would be a tenth of their work.
   const pack = { folder, env: { [PACK_AT]: server.port, GOGC: "off" } };
-  // The SDK notes a stack trace with each of its promises.
-  Error.stackTraceLimit = 1;
   const checks = Promise.all(
     parts.map(async (part) => {
       const began = performance.now();

@@ -2,9 +2,6 @@
 const served = process.env.CHANGEOVER_POLICIES_AT;
 if (served !== undefined) {
   console.log(served);
-  // As long as the engine that started it: that ends it, unless it was killed.
-  const engine = process.ppid;
-  setInterval(() => process.ppid === engine || process.exit(), 1_000);
 } else {
   void import("../setup/lazy.mjs").then(({ loadLazily }) => {
     loadLazily();
@@ -13,3 +10,7 @@ if (served !== undefined) {
     require("./pack");
   });
 }
+
+// As long as who started it, which may be killed before it can end this one.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || process.exit(), 1_000);

@@ -214,10 +214,13 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
   }
   await incident.finish({ event: "stopped", detail: { ...detail, state: incident.state } });
 
-  const back =
-    retreatFrom(incident.kind, incident.state) && !incident.begun(IRREVERSIBLE[incident.kind])
-      ? "; changeover resume --abort gives it up"
-      : "";
+  const last = IRREVERSIBLE[incident.kind];
+  const retreat = retreatFrom(incident.kind, incident.state);
+  const back = !retreat
+    ? ""
+    : incident.begun(last)
+      ? `; it cannot be given up, as nobody knows whether '${last}', which had begun, was done`
+      : "; changeover resume --abort gives it up";
   const [problem, next] =
     error instanceof Stopped ? [error.problem, error.next] : [error.message, `mend the cause, then: changeover resume${back}`];
   return new Stopped(

@@ -15,7 +15,7 @@ export function graphOf(plan: Plan, topology: Topology, facts: SiteFacts[]): str
   return [
     `digraph "${plan.kind}: ${plan.from} to ${plan.to}" {`,
     `  graph [fontname="sans-serif" rankdir=TB nodesep=0.6 ranksep=0.8 compound=true label="${plan.kind}: ${plan.from} to ${plan.to}, plan ${plan.hash.slice(0, 12)}" labelloc=t]`,
-    `  node [fontname="sans-serif" shape=box style="rounded,filled" fontcolor=white color=white penwidth=0]`,
+    `  node [fontname="sans-serif" shape=box style="rounded,filled" fontcolor=white color=white penwidth=0 margin="0.3,0.1"]`,
     `  edge [fontname="sans-serif" fontsize=10]`,
     ...picture("before", "now", topology, before),
     ...picture("after", `after, epoch ${plan.epoch}`, topology, after),
@@ -54,11 +54,11 @@ function picture(id: string, label: string, { sites }: Topology, standings: Map<
     ...(active === undefined
       ? []
       : [
-          `    "${id}-users" -> ${node(active)} [label="traffic" penwidth=2]`,
+          `    "${id}-users" -> ${node(active)} [label="   traffic" penwidth=2]`,
           ...[...standings].flatMap(([site, standing]) => {
-            if (standing === "standby") return [`    ${node(active)} -> ${node(site)} [label="log, objects" color="${COLOUR.standby}"]`];
+            if (standing === "standby") return [`    ${node(active)} -> ${node(site)} [label="   log, objects" color="${COLOUR.standby}"]`];
             return standing === "dormant"
-              ? [`    ${node(active)} -> ${node(site)} [label="snapshots, objects" color="${COLOUR.dormant}" style=dashed]`]
+              ? [`    ${node(active)} -> ${node(site)} [label="   snapshots, objects" color="${COLOUR.dormant}" style=dashed]`]
               : [];
           }),
         ]),

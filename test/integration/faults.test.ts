@@ -102,14 +102,27 @@ describe("a region is lost during a switchover", () => {
     }
   });
 
-  it("the target, at drain: writes open where they were, at once", async () => {
+  it("the target, before it has everything: writes open where they were, at once", async () => {
     const doors = await lab().doors([roles.active]);
-    const stopped = await atStepOf("drain", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
+    const stopped = await atStepOf("pause", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
     expect([stopped.code, stopped.stderr]).toEqual([4, expect.stringMatching(/writes are open at|given up/)]);
     expect((await lab().writers(doors, 5_000)).takes).toEqual([roles.active]);
     await lab().heal(roles.standby);
     if ((await lab().status()).changeover) await lab().done(["resume", "--abort"]);
     await expectUnmoved();
+  });
+
+  it("the target, at its promotion: nobody knows whether it was promoted, so writes stay shut until it is back", async () => {
+    const doors = await lab().doors([roles.active]);
+    const stopped = await atStepOf("drain", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
+    expect(stopped.code, stopped.stderr).toBe(4);
+    // Where the drain had not ended when the region went, it is the case above.
+    const { changeover: left } = await lab().status();
+    if (left) expect((await lab().writers(doors)).takes).toEqual([]);
+    await lab().heal(roles.standby);
+    if (!left) return expectUnmoved();
+    await lab().done<MoveReport>(["resume"]);
+    await expectMoved();
   });
 });
 

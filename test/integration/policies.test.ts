@@ -29,6 +29,20 @@ afterAll(async () => {
 const previewed = (stack: string, ...args: string[]): Promise<Ended> =>
   run("pulumi", ["preview", "-s", stack, "--policy-pack", "policies", "--non-interactive", "--color", "never", ...args], env, ROOT);
 
+/** The checkout once more, to be changed. */
+async function checkout(name: string): Promise<{ folder: string; change: (file: string, from: string, to: string) => void }> {
+  const folder = join(scratch, name);
+  await run("git", ["clone", "--quiet", ROOT, folder], env);
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const file of configFiles(ROOT, "lab")) copyFileSync(join(ROOT, file), join(folder, file));
+  const change = (file: string, from: string, to: string): void => {
+    const text = readFileSync(join(folder, file), "utf8");
+    expect(text).toContain(from);
+    writeFileSync(join(folder, file), text.replace(from, to));
+  };
+  return { folder, change };
+}
+
 describe("the policy pack", () => {
   it("is kept by every stack of the lab, and nothing of them is left undecided", async () => {
     const { code, stdout, stderr } = await changeover(["policies", "--json"], env);
@@ -59,16 +73,31 @@ describe("the policy pack", () => {
     expect(await previewed("lab-primary", "--policy-pack-config", strict)).toMatchObject({ code: 0 });
   });
 
+  it("leaves to the update what a preview cannot know, and the update decides it", async () => {
+    const { folder, change } = await checkout("unknown");
+    // Known once the topic is.
+    change(
+      "components/alarms.ts",
+      "alarmActions: [topic.arn],",
+      'alarmActions: [topic.arn], actionsEnabled: topic.arn.apply((arn) => arn !== ""),',
+    );
+    const { stdout: exported } = await run("pulumi", ["stack", "export", "-s", "lab-cold"], env, ROOT);
+    const { deployment } = JSON.parse(exported) as { deployment: { resources: { urn: string; type: string }[] } };
+    const topic = deployment.resources.find(({ type }) => type === "aws:sns/topic:Topic")?.urn ?? "";
+    // As if it had yet to be made.
+    const forget = ["state", "delete", topic, "-s", "lab-cold", "--yes", "--force", "--target-dependents"];
+    expect(await run("pulumi", forget, env, ROOT)).toMatchObject({ code: 0 });
+    const pack = ["-s", "lab-cold", "--policy-pack", "policies", "--non-interactive", "--color", "never"];
+    const before = await run("pulumi", ["preview", ...pack], env, folder);
+    expect(before).toMatchObject({ code: 0, stdout: expect.stringMatching(/same-alarms[^]*undecided until the update/) as string });
+    const { code, stdout } = await run("pulumi", ["up", ...pack, "--yes", "--skip-preview"], env, folder);
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain("changeover@v0.1.0");
+    expect(stdout).not.toContain("undecided");
+  });
+
   it("stops a change of the program that breaks it, and says what the change does to recovery", async () => {
-    const clone = join(scratch, "clone");
-    await run("git", ["clone", "--quiet", ROOT, clone], env);
-    symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
-    for (const file of configFiles(ROOT, "lab")) copyFileSync(join(ROOT, file), join(clone, file));
-    const change = (file: string, from: string, to: string): void => {
-      const text = readFileSync(join(clone, file), "utf8");
-      expect(text).toContain(from);
-      writeFileSync(join(clone, file), text.replace(from, to));
-    };
+    const { folder: clone, change } = await checkout("spoiled");
     change("components/database.ts", "multiAz: true", "multiAz: false");
     change("topology.yaml", "healthFailures: 3", "healthFailures: 9");
     const there = (...args: string[]) => run(process.execPath, [join(clone, "bin/changeover.mjs"), ...args], env, clone);

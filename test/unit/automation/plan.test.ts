@@ -121,8 +121,8 @@ it("is a comment of a pull request", () => {
 it("is a picture: who is active, where users and data go, before and after", async () => {
   const graph = graphOf(plan, topology, facts);
   expect(graph).toContain('"before-primary" [label="primary\\neu-north-1\\nlost"');
-  expect(graph).toContain('"after-users" -> "after-secondary" [label="traffic"');
-  expect(graph).toContain('"after-secondary" -> "after-cold" [label="snapshots, objects"');
+  expect(graph).toContain('"after-users" -> "after-secondary" [label="   traffic"');
+  expect(graph).toContain('"after-secondary" -> "after-cold" [label="   snapshots, objects"');
   expect(graph).not.toContain('"after-secondary" -> "after-primary"');
   expect(await draw(graph)).toMatch(/<svg [^]*secondary[^]*<\/svg>/);
 });
