@@ -13,7 +13,7 @@ export interface KillPoint extends Required<StepMoment> {
 const MORE: Partial<Record<Step, Omit<KillPoint, "step" | "on">[]>> = {
   pause: [{}],
   restore: [{ afterMs: 300 }],
-  recover: [{ afterMs: 500, onlyDriver: true }],
+  recover: [{ onlyDriver: true }],
   promote: [{}, { afterMs: 400, onlyDriver: true }],
   data: [{ afterMs: 1_000 }],
   retire: [{ afterMs: 2_500 }],
