@@ -41,6 +41,7 @@ export const VAULT = kind<aws.backup.VaultArgs>("aws:backup/vault:Vault");
 export const VAULT_LOCK = kind<aws.backup.VaultLockConfigurationArgs>("aws:backup/vaultLockConfiguration:VaultLockConfiguration");
 export const BACKUP_PLAN = kind<aws.backup.PlanArgs>("aws:backup/plan:Plan");
 export const BACKUP_SELECTION = kind<aws.backup.SelectionArgs>("aws:backup/selection:Selection");
+export const SERVICE_QUOTA = kind<aws.servicequotas.ServiceQuotaArgs>("aws:servicequotas/serviceQuota:ServiceQuota");
 export const AWS_PROVIDER = kind<aws.ProviderArgs>("pulumi:providers:aws");
 
 export const CONFIG_MAP = kind<kubernetes.core.v1.ConfigMapArgs>("kubernetes:core/v1:ConfigMap");
@@ -48,7 +49,5 @@ export const SECRET = kind<kubernetes.core.v1.SecretArgs>("kubernetes:core/v1:Se
 export const DEPLOYMENT = kind<kubernetes.apps.v1.DeploymentArgs>("kubernetes:apps/v1:Deployment");
 export const DISRUPTION_BUDGET = kind<kubernetes.policy.v1.PodDisruptionBudgetArgs>("kubernetes:policy/v1:PodDisruptionBudget");
 export const AUTOSCALER = kind<kubernetes.autoscaling.v2.HorizontalPodAutoscalerArgs>("kubernetes:autoscaling/v2:HorizontalPodAutoscaler");
-
-export const SERVICE_QUOTA = kind<aws.servicequotas.ServiceQuotaArgs>("aws:servicequotas/serviceQuota:ServiceQuota");
 
 export const STACK_REFERENCE: Kind<{ name: string; outputs: Record<string, unknown> }> = { token: "pulumi:pulumi:StackReference" };

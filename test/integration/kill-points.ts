@@ -13,13 +13,16 @@ export interface KillPoint extends Required<StepMoment> {
 const MORE: Partial<Record<Step, Omit<KillPoint, "step" | "on">[]>> = {
   pause: [{}],
   restore: [{ afterMs: 300 }],
-  recover: [{ onlyDriver: true }],
+  recover: [{ afterMs: 2_000, onlyDriver: true }],
   promote: [{}, { afterMs: 400, onlyDriver: true }],
   data: [{ afterMs: 1_000 }],
   retire: [{ afterMs: 2_500 }],
   rebuild: [{}, { afterMs: 2_500 }, { afterMs: 3_500, onlyDriver: true }],
   copy: [{ afterMs: 1_500, onlyDriver: true }],
 };
+
+/** What a resumed activation waits for, RDS has already: later than at once the recovery is over. */
+const SOONER: Partial<Record<Kind, typeof MORE>> = { activation: { recover: [{ onlyDriver: true }] } };
 
 /** Every point of a kind, in the order in which it comes to them. The end of the last step is the end of the run: its beginning instead. */
 export function pointsOf(kind: Kind): KillPoint[] {
@@ -28,7 +31,7 @@ export function pointsOf(kind: Kind): KillPoint[] {
     const last = i === steps.length - 1;
     return [
       ...(last ? [{ step, on: "begin" as const }] : []),
-      ...(MORE[step] ?? []).map((how) => ({ step, on: "begin" as const, ...how })),
+      ...(SOONER[kind]?.[step] ?? MORE[step] ?? []).map((how) => ({ step, on: "begin" as const, ...how })),
       ...(last ? [] : [{ step, on: "end" as const }]),
     ];
   });

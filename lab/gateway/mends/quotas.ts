@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { ACCOUNT } from "../../postgres/plane";
 import { awsError } from "../errors";
 import type { AwsRequest, AwsResponse, Mend } from "../mend";
 
@@ -32,7 +33,7 @@ export function serviceQuotas(): Mend {
 }
 
 function quotaOf({ region, parameters: { ServiceCode = "", QuotaCode = "" } }: AwsRequest, Value: number): object {
-  const QuotaArn = `arn:aws:servicequotas:${region}:123456789012:${ServiceCode}/${QuotaCode}`;
+  const QuotaArn = `arn:aws:servicequotas:${region}:${ACCOUNT}:${ServiceCode}/${QuotaCode}`;
   return { ServiceCode, ServiceName: ServiceCode, QuotaCode, QuotaName: QuotaCode, QuotaArn, Value, Adjustable: true, GlobalQuota: false };
 }
 

@@ -4,6 +4,8 @@ import { decide, isPublic, parsePolicy, type Access } from "../../../lab/gateway
 import { serviceQuotas } from "../../../lab/gateway/mends/quotas";
 import { problemsOf, type Change } from "../../../lab/gateway/mends/records";
 
+import { awsRequest } from "./aws-request";
+
 const ROOT = "arn:aws:iam::123456789012:root";
 
 function policy(...statements: object[]): ReturnType<typeof parsePolicy> {
@@ -112,19 +114,14 @@ describe("record changes", () => {
 });
 
 describe("service quotas", () => {
-  const asked = (action: string, wanted?: number): AwsRequest => ({
-    region: "eu-west-1",
-    service: "servicequotas",
-    action,
-    protocol: "json",
-    parameters: { ServiceCode: "rds", QuotaCode: "L-7B6409FD", ...(wanted !== undefined && { DesiredValue: String(wanted) }) },
-    method: "POST",
-    path: "/",
-    headers: {},
-    body: Buffer.alloc(0),
-    signed: true,
-    sourceAddress: "127.0.0.1",
-  });
+  const asked = (action: string, wanted?: number): AwsRequest =>
+    awsRequest({
+      region: "eu-west-1",
+      service: "servicequotas",
+      action,
+      protocol: "json",
+      parameters: { ServiceCode: "rds", QuotaCode: "L-7B6409FD", ...(wanted !== undefined && { DesiredValue: String(wanted) }) },
+    });
 
   it("are what was asked for, by region, and are never lowered", async () => {
     const mend = serviceQuotas();

@@ -4,6 +4,7 @@ import { rdsMend } from "../../../lab/gateway/rds";
 import type { AutomatedBackup } from "../../../lab/postgres/automated-backups";
 import type { InstanceState, RdsPlane } from "../../../lab/postgres/plane";
 import type { Snapshot } from "../../../lab/postgres/snapshots";
+import { awsRequest } from "./aws-request";
 
 interface Known {
   state: InstanceState;
@@ -56,19 +57,13 @@ const plane = {
 const mend = rdsMend(plane);
 
 function request(action: string, parameters: Record<string, string>, region = "eu-west-1"): AwsRequest {
-  return {
+  return awsRequest({
     region,
     service: "rds",
     action,
     protocol: "query",
     parameters: { Action: action, ...parameters },
-    method: "POST",
-    path: "/",
-    headers: {},
-    body: Buffer.alloc(0),
-    signed: true,
-    sourceAddress: "127.0.0.1",
-  };
+  });
 }
 
 /** An answer as moto writes it. */
