@@ -18,6 +18,13 @@ export interface FailoverFacts {
   epoch: number;
   /** The target's stack was already given this epoch: a changeover stopped midway and goes on. */
   continues: boolean;
+  /**
+   * The changeover that this one takes over from was leaving the target, and may have promoted this site and opened it: the target
+   * takes its role back.
+   */
+  returns?: { from: SiteName; opened: boolean } | undefined;
+  /** The latest epoch that a site may have. */
+  reached: number;
   unreachable: SiteName[];
   /** Warm sites other than the target. */
   otherWarm: SiteName[];
@@ -43,8 +50,8 @@ export interface Named<Facts> {
 
 type Guard = Named<FailoverFacts>["guard"];
 
-const notActive: Guard = ({ to, current }) =>
-  current.activeSite === to
+const notActive: Guard = ({ to, current, returns }) =>
+  current.activeSite === to && !returns
     ? {
         reason: `${to} is the active site already, since epoch ${current.epoch}`,
         satisfy: "nothing is to be done; changeover status shows the sites",
@@ -65,17 +72,25 @@ const targetReachable: Guard = ({ to, unreachable }) =>
     ? { reason: `${to} is both the target and named unreachable`, satisfy: "name only lost sites in --unreachable" }
     : undefined;
 
+const otherIsLost: Guard = ({ to, returns, unreachable }) =>
+  returns && !unreachable.includes(returns.from)
+    ? {
+        reason: `a changeover from ${to} to ${returns.from} was left after ${returns.from}'s promotion had begun, and ${returns.from} is not named lost`,
+        satisfy: `changeover resume finishes it; if ${returns.from} is lost: --unreachable ${returns.from}`,
+      }
+    : undefined;
+
 /** Of every unplanned move. */
-export const epochAhead = ({ epoch, current }: Pick<FailoverFacts, "epoch" | "current">): Objection | undefined =>
-  epoch > current.epoch
+export const epochAhead = ({ epoch, reached }: Pick<FailoverFacts, "epoch" | "reached">): Objection | undefined =>
+  epoch > reached
     ? undefined
     : {
-        reason: `epoch ${epoch} is stale: the sites have reached epoch ${current.epoch}`,
-        satisfy: `leave --epoch out, or give ${current.epoch + 1}`,
+        reason: `epoch ${epoch} is stale: the sites have reached epoch ${reached}`,
+        satisfy: `leave --epoch out, or give ${reached + 1}`,
       };
 
-const databaseIsReplica: Guard = ({ to, database, continues }) => {
-  if (database.kind === "replica" || (database.kind === "primary" && continues)) return undefined;
+const databaseIsReplica: Guard = ({ to, database, continues, returns }) => {
+  if (database.kind === "replica" || (database.kind === "primary" && (continues || returns))) return undefined;
   if (database.kind === "primary") {
     return {
       reason: `${to}'s database is not a replica: it accepts writes of its own`,
@@ -86,8 +101,16 @@ const databaseIsReplica: Guard = ({ to, database, continues }) => {
   return { reason: `${to}'s database does not answer: ${database.reason}`, satisfy: `bring it back, or fail over to another site` };
 };
 
-const followsActive: Guard = ({ to, current, followsLeft, acceptLoss }) =>
-  followsLeft && acceptLoss === undefined
+const nothingTaken: Guard = ({ to, returns, acceptLoss }) =>
+  returns?.opened && acceptLoss === undefined
+    ? {
+        reason: `${returns.from} was opened for writes before it was lost, and ${to} has none that it took`,
+        satisfy: `changeover resume once ${returns.from} is back; or --accept-loss "reason": a re-protection of ${returns.from} lists them then`,
+      }
+    : undefined;
+
+const followsActive: Guard = ({ to, current, database, followsLeft, acceptLoss }) =>
+  database.kind === "replica" && followsLeft && acceptLoss === undefined
     ? {
         reason: `${to}'s replica is of the database that ${current.activeSite} left when it was restored: it has what that was to be rid of, and lacks what was written since`,
         satisfy: `changeover reprotect --site ${to} while ${current.activeSite} lives; to go back to that database: --accept-loss "reason"`,
@@ -121,8 +144,10 @@ export const failoverGuards: Named<FailoverFacts>[] = [
   { name: "the target is not active", guard: notActive },
   { name: "the target is not dormant", guard: notDormant },
   { name: "the target is not lost", guard: targetReachable },
+  { name: "the site that the target returns from is lost", guard: otherIsLost },
   { name: "the epoch is ahead", guard: epochAhead },
   { name: "the target's database is a replica", guard: databaseIsReplica },
+  { name: "nothing was written elsewhere", guard: nothingTaken },
   { name: "the replica is of the active database", guard: followsActive },
   { name: "the replica is within the RPO", guard: withinRpo },
 ];

@@ -45,17 +45,22 @@ export type Decision =
 export function decide(sight: Sight): Decision {
   const { site, epoch, role, recovering, mark, leaseLeftMs } = sight;
   if (recovering) return { action: "idle", reason: "the database streams from another site" };
-  if (role === "standby" || role === "dormant") return { action: "idle", reason: `${site} is ${role}: its database is not for writing` };
-
   const marked = mark?.epoch ?? 0;
+  const claim = latestClaim(sight);
+  const overtaken = claim && claim.epoch > epoch && claim.epoch >= marked ? claim : undefined;
+  if (role === "standby" || role === "dormant") {
+    // It takes writes all the same: a changeover had promoted it, and another one has gone elsewhere since.
+    if (overtaken) return fenceFor(overtaken, epoch);
+    if (mark?.state === "open" && mark.site !== site) {
+      return { action: "fence", epoch: marked, reason: `promoted, and nobody opened it here: it came open from ${mark.site}` };
+    }
+    return { action: "idle", reason: `${site} is ${role}: its database is not for writing` };
+  }
   if (role === "fenced") {
     return { action: "fence", epoch: Math.max(epoch, marked), reason: `${site} was left by epoch ${epoch}` };
   }
 
-  const claim = latestClaim(sight);
-  if (claim && claim.epoch > epoch && claim.epoch >= marked) {
-    return { action: "fence", epoch: claim.epoch, reason: `${claim.activeSite} is active since epoch ${claim.epoch}; this is ${epoch}` };
-  }
+  if (overtaken) return fenceFor(overtaken, epoch);
   if (mark && mark.epoch > epoch) {
     const reason = `the database is ${mark.state} in epoch ${mark.epoch}, and this guard is of ${epoch}`;
     return mark.state === "fenced" ? { action: "fence", epoch: mark.epoch, reason } : { action: "hold", reason };
@@ -77,14 +82,15 @@ export function decide(sight: Sight): Decision {
 }
 
 /**
- * Whether the site, fenced just now, must also turn its own takeover switch off: another one took over, and while the own
- * switch is on, DNS may lead to this site instead. A fence of the own epoch is doubt, not a takeover. Where every other
- * site's switch is known to be off, the takeover was given up: whoever does that turns this site's switch on, then opens it.
+ * The epoch in which another site took over, so that a takeover switch of the own site from before must be turned off: while it
+ * is on, DNS may lead here instead. A fence of the own epoch is doubt, not a takeover. Where every other site's switch is known
+ * to be off, the takeover was given up: whoever does that turns this site's switch on, then opens it.
  */
-export function wasTakenOver(sight: Sight, decision: Decision): boolean {
+export function overtakenIn(sight: Sight, decision: Decision): Epoch | undefined {
   const { epoch } = sight;
-  if (decision.action !== "fence" || decision.epoch <= epoch) return false;
-  return (latestClaim(sight)?.epoch ?? 0) > epoch || unreadable(sight).length > 0;
+  const claimed = latestClaim(sight)?.epoch ?? 0;
+  if (claimed > epoch) return claimed;
+  return decision.action === "fence" && decision.epoch > epoch && unreadable(sight).length > 0 ? decision.epoch : undefined;
 }
 
 /**
@@ -109,6 +115,10 @@ function startsAnew(sight: Sight, mark: Mark, claim: Claim | undefined): Decisio
 function rival(sight: Sight, { activeSite, epoch }: Claim): Decision {
   if (confirmed(sight)) return { action: "renew", reason: `an operator confirmed that ${sight.site} is active, not ${activeSite}` };
   return { action: "fence", epoch, reason: `${activeSite} says that it is active in epoch ${epoch} as well` };
+}
+
+function fenceFor(claim: Claim, own: Epoch): Decision {
+  return { action: "fence", epoch: claim.epoch, reason: `${claim.activeSite} is active since epoch ${claim.epoch}; this is ${own}` };
 }
 
 interface Claim {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import type { Epoch } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
-import { decide, wasTakenOver, type Decision, type Switch } from "./decide";
+import { decide, overtakenIn, type Decision, type Switch } from "./decide";
 import type { Settings } from "./settings";
 import { endSessions, fenceWrites, openWrites, readWrites, renewLease, type Writes } from "./writes";
 
@@ -80,8 +80,9 @@ export class Guard {
       this.failure = undefined;
       this.say(decision.action, decision.reason, { ...("epoch" in decision && { inEpoch: decision.epoch }), switches, mark: writes.mark });
       // Last, because whatever S3 answers, the database has to be shut. In each round, so that what failed is tried again.
-      if (wasTakenOver(sight, decision)) await this.stepAside();
-      else this.ownSwitch = undefined;
+      const overtaken = overtakenIn(sight, decision);
+      if (overtaken === undefined) this.ownSwitch = undefined;
+      else await this.stepAside(overtaken - 1);
     } catch (error) {
       const { message } = error as Error;
       this.failure = { since: this.failure?.since ?? at, error: message };
@@ -102,9 +103,8 @@ export class Guard {
   }
 
   /** Never rejects. */
-  private async stepAside(): Promise<void> {
-    const { epoch } = this.settings;
-    const now = await this.around.turnOwnSwitchOff(epoch).catch((error: unknown) => `still on, or not known: ${(error as Error).message}`);
+  private async stepAside(upTo: Epoch): Promise<void> {
+    const now = await this.around.turnOwnSwitchOff(upTo).catch((error: unknown) => `still on, or not known: ${(error as Error).message}`);
     if (now !== this.ownSwitch) this.around.log("own switch", { reason: now });
     this.ownSwitch = now;
   }

@@ -64,7 +64,7 @@ export class OwnSwitch {
       const { Body, ETag } = await this.client.send(new GetObjectCommand(object), { abortSignal });
       const seen = parseSwitch((await Body?.transformToString()) ?? "");
       if (seen.state !== "on") throw new Error("it names no site and epoch");
-      if (seen.epoch > upTo) return `on in epoch ${seen.epoch}, and stays so: this guard is of ${upTo}`;
+      if (seen.epoch > upTo) return `on in epoch ${seen.epoch}, and stays so: what took over came after ${upTo}`;
       if (ETag === undefined) throw new Error("S3 names no version of it");
       await this.client.send(new DeleteObjectCommand({ ...object, IfMatch: ETag }), { abortSignal });
       return "off";

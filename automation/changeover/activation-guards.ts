@@ -10,6 +10,8 @@ export interface ActivationFacts {
   current: Activation;
   /** Epoch that the activation would begin. */
   epoch: number;
+  /** The latest epoch that a site may have. */
+  reached: number;
   unreachable: SiteName[];
   /** Every warm site. */
   warm: SiteName[];

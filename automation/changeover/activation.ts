@@ -219,7 +219,8 @@ async function assess(
   const { to, unreachable } = request;
   checkSites(env, [["--to", to], ...unreachable.map((site): [string, string] => ["--unreachable", site])]);
   const current = latestActivation(topology, facts);
-  const epoch = request.epoch ?? Math.max(current.epoch, left) + 1;
+  const reached = Math.max(current.epoch, left);
+  const epoch = request.epoch ?? reached + 1;
   const { region, vault } = names.site(to);
   const source = facts.find(({ site }) => site === current.activeSite)?.activation?.generation ?? 1;
   const points = await pointsOf(region, vault, names.site(current.activeSite).databaseArn(source));
@@ -239,6 +240,7 @@ async function assess(
     toRole: roleIn(topology, own, current),
     current,
     epoch,
+    reached,
     unreachable,
     warm: sitesThatAre("warm", topology),
     point: point && { snapshot: point.snapshot, ageMs },

@@ -41,7 +41,7 @@ export const CONFIRMED_MS = 24 * 3_600_000;
 const DRAIN_MS = 5_000;
 
 /**
- * An unplanned move: fences the old site by what still answers, promotes the target, brings the tiers up in order, turns
+ * An unplanned move, also back to the site that a changeover which was left midway was leaving: fences the old site by what still answers, promotes the target, brings the tiers up in order, turns
  * its takeover switch on and verifies by a write through the public name.
  * @param onApproved called once it is certain that this one goes ahead
  * @throws BadInput, Refused before anything changed
@@ -126,13 +126,21 @@ export async function failover(
   function decide(): Decision {
     const current = latestActivation(topology, facts);
     const continues = settings["activeSite"] === to && Number(settings["epoch"]) > current.epoch;
-    const next = request.epoch ?? (continues ? Number(settings["epoch"]) : current.epoch + 1);
+    const before = incident.opening.supersedes;
+    // What may have been promoted elsewhere has that one's epoch; one that can still be given up leaves none behind.
+    const begun = before?.promoting ? (before.epoch ?? 0) : 0;
+    const reached = Math.max(current.epoch, before?.move?.to === to ? begun - 1 : begun);
+    const next = request.epoch ?? (continues ? Number(settings["epoch"]) : reached + 1);
+    const returns = before?.promoting && before.move?.from === to ? { from: before.move.to, opened: before.opened === true } : undefined;
+    const left = returns?.from ?? current.activeSite;
     const objection = objectionTo(failoverGuards, {
       to,
       toRole: roleIn(topology, target, current),
       current,
       epoch: next,
       continues,
+      returns,
+      reached,
       unreachable: request.unreachable,
       otherWarm: warmSitesBut(env, to, current.activeSite),
       database,
@@ -142,18 +150,18 @@ export async function failover(
       acceptLoss: request.acceptLoss,
     });
     if (objection) throw new Refused(objection.reason, objection.satisfy);
-    if (request.unreachable.includes(current.activeSite) && request.acceptUnfenced === undefined) {
+    if (request.unreachable.includes(left) && request.acceptUnfenced === undefined) {
       throw new Refused(
-        `no call goes to ${current.activeSite}, so nobody knows whether it still takes writes; what it takes from now on, ${to} will never see`,
+        `no call goes to ${left}, so nobody knows whether it still takes writes; what it takes from now on, ${to} will never see`,
         `--accept-unfenced "reason", which goes into the journal; or leave --unreachable out: what still answers there is then fenced`,
       );
     }
-    const before = {
+    const config = {
       activeSite: current.activeSite,
       epoch: String(current.epoch),
       ...pick(settings, ["activeSite", "epoch", "protectedBy", "capacity", "confirmedUntil"]),
     };
-    return { from: current.activeSite, to, epoch: next, fromEpoch: current.epoch, before };
+    return { from: left, to, epoch: next, fromEpoch: current.epoch, before: config };
   }
 
   function question({ from: left, epoch: next }: Decision): string {

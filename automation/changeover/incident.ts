@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { startTimeOf } from "../../setup/process.mjs";
+import type { SiteName } from "../../topology/schema";
 import { Stopped } from "../errors";
 import { Journal, readJournal, type JournalEntry, type JournalRecord } from "../journal";
 import type { StepList } from "../steps";
@@ -28,7 +29,27 @@ export interface Opening {
   request: Record<string, unknown>;
   driver: Driver;
   /** An incident that was left midway, and that this one takes over from once it is approved. */
-  supersedes?: { id: string; openedAt: string; epoch?: number | undefined; promoting: boolean; engines: Engine[] } | undefined;
+  supersedes?: Superseded | undefined;
+}
+
+/** What a later incident has to know of the one that it takes over from, those before that one included. */
+export interface Superseded {
+  id: string;
+  /** ISO 8601. */
+  openedAt: string;
+  /** Epoch that it begins; `undefined` where it had not decided yet. */
+  epoch?: number | undefined;
+  /** The sites between which it moves the role; `undefined` where it does not, or had not decided yet. */
+  move?: { from: SiteName; to: SiteName } | undefined;
+  /**
+   * Whether a promotion was asked for, which may happen yet, or a restored database opened, or the takeover switch of an activated
+   * site turned on: there is no way back.
+   */
+  promoting: boolean;
+  /** Whether its target was opened, and may have taken writes that no other site has. */
+  opened?: boolean | undefined;
+  /** The processes that updated its stacks. */
+  engines: Engine[];
 }
 
 /** A process that updated a stack, as the journal names it. */

@@ -3,27 +3,16 @@ import { join } from "node:path";
 import { changeoverHome } from "../../setup/home.mjs";
 import { processLives } from "../../setup/process.mjs";
 import { hostname } from "node:os";
+import type { SiteName } from "../../topology/schema";
 import { PARTIAL, readJournal, type JournalEntry } from "../journal";
-import { enginesOf, isOver, openingOf, type Engine, type Opening } from "./incident";
-import { stateAfter, type State } from "./table";
+import { enginesOf, isOver, openingOf, type Opening, type Superseded } from "./incident";
+import { IRREVERSIBLE, stateAfter, type State, type Step } from "./table";
 
 /** An incident that has no end in its journal. */
-export interface OpenIncident {
-  id: string;
+export interface OpenIncident extends Superseded {
   file: string;
   opening: Opening;
   state: State;
-  /** ISO 8601. */
-  openedAt: string;
-  /** Epoch that it begins; `undefined` where it had not decided yet. */
-  epoch: number | undefined;
-  /**
-   * Whether a promotion was asked for, which may happen yet, or a restored database opened, by it or by one that it took over from:
-   * there is no way back.
-   */
-  promoting: boolean;
-  /** The processes that updated its stacks. */
-  engines: Engine[];
   /** Whether its driver, or that of its last resume, still runs on this machine. */
   running: boolean;
   /** Its disk did not take all of it; its copy in a control bucket says how far it came. */
@@ -97,19 +86,23 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
   const driver = resumed?.driver ?? opening.driver;
   const ended = entries.filter(({ event }) => event === "end").map(({ step }) => step ?? "");
   const assessed = entries.findLast(({ event, step }) => event === "end" && step === "assess")?.detail;
-  const decided = (assessed?.["decision"] as { epoch: number } | undefined)?.epoch;
+  const decided = assessed?.["decision"] as Partial<{ epoch: number; from: SiteName; to: SiteName }> | undefined;
+  const { from, to } = decided ?? {};
+  const before = opening.supersedes;
+  const begun = (step: Step): boolean => entries.some((entry) => entry.event === "begin" && entry.step === step);
   const here = driver.host === hostname() && driver.pid !== process.pid;
   return {
     id,
     file,
     opening,
     state: stateAfter(opening.kind, ended),
-    openedAt: opening.supersedes?.openedAt ?? entries[0]?.at ?? "",
-    epoch: decided ?? opening.supersedes?.epoch,
-    engines: [...(opening.supersedes?.engines ?? []), ...enginesOf(entries)],
-    promoting:
-      opening.supersedes?.promoting === true ||
-      entries.some(({ event, step }) => event === "begin" && step === (opening.kind === "restore" ? "open" : "promote")),
+    openedAt: before?.openedAt ?? entries[0]?.at ?? "",
+    epoch: decided?.epoch ?? before?.epoch,
+    move: from !== undefined && to !== undefined && from !== to ? { from, to } : before?.move,
+    engines: [...(before?.engines ?? []), ...enginesOf(entries)],
+    // A re-protection promotes nothing.
+    promoting: before?.promoting === true || (opening.kind !== "reprotect" && begun(IRREVERSIBLE[opening.kind])),
+    opened: before?.opened === true || begun("open"),
     running: here && entries.at(-1)?.event !== "stopped" && processLives(driver),
   };
 }

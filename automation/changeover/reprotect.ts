@@ -38,7 +38,7 @@ export interface ReprotectRequest {
 }
 
 interface Decision extends Rebuilt {
-  /** It has a replica of a database that the active site has left: nobody ever wrote to it. */
+  /** It has a replica, which nobody ever wrote to. */
   replica: boolean;
 }
 
@@ -90,9 +90,7 @@ export async function reprotect(
   }
   const rebuilt = incident.begun("rebuild");
   let known = request.oldLost === undefined && !replica;
-  const why = replica
-    ? `it has a replica of what ${active} left, which is compared there`
-    : `its old database is gone: ${request.oldLost ?? ""}`;
+  const why = replica ? "it has a replica, which nobody wrote to" : `its old database is gone: ${request.oldLost ?? ""}`;
   if (!rebuilt) {
     await incident.step("fence", `Fence ${site}`, async () => {
       if (!known) return { note: why };
@@ -167,8 +165,10 @@ async function assess(
   }
   const role = roleIn(topology, own, current);
   const database = await databaseState(own, secrets);
-  const replica = followsLeftDatabase(facts, own, current);
-  if (!replica && role === "standby" && database.kind === "replica" && (database.streaming || database.lagMs <= topology.database.maxLag)) {
+  const replica = database.kind === "replica";
+  // A changeover that was left midway may have told its stack more than it shows.
+  const stands = role === "standby" && (await workspace.settings(site))["activeSite"] !== site && !followsLeftDatabase(facts, own, current);
+  if (stands && replica && (database.streaming || database.lagMs <= topology.database.maxLag)) {
     throw new Refused(
       `${site} stands by already: its replica is ${formatDuration(database.lagMs)} behind`,
       "nothing is to be done; changeover status shows the sites",

@@ -16,7 +16,7 @@ import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
 import { reprotect, type ReprotectRequest } from "./reprotect";
 import { giveUpRestore, restore, type RestoreRequest } from "./restore";
 import { giveUp, switchover, type SwitchoverRequest } from "./switchover";
-import { STATES, retreatFrom, type Kind, type Step } from "./table";
+import { IRREVERSIBLE, STATES, retreatFrom, type Kind } from "./table";
 import { turnOff, turnOn } from "./takeover-switch";
 
 /** What each kind is asked. */
@@ -29,15 +29,6 @@ export interface Requests {
 }
 
 export type Report = MoveReport | ReprotectReport | RestoreReport;
-
-/** From here on, begun or ended, there is no way back. */
-const IRREVERSIBLE: Record<Kind, Step> = {
-  failover: "promote",
-  switchover: "promote",
-  reprotect: "rebuild",
-  restore: "open",
-  activation: "fence",
-};
 
 /** Nobody has time to look into what another one left, or a place to ask for it. */
 const UNPLANNED: readonly Kind[] = ["failover", "activation"];
@@ -80,7 +71,9 @@ export async function begin<K extends Kind>(
     id: open.id,
     openedAt: open.openedAt,
     epoch: open.epoch,
+    move: open.move,
     promoting: open.promoting || open.partial,
+    opened: open.opened,
     engines: open.engines,
   };
   const opening: Opening = { kind, environment, request: { ...request }, driver: thisDriver(), ...(supersedes && { supersedes }) };
@@ -221,13 +214,22 @@ async function ended(incident: Incident, error: Error): Promise<Error> {
     : incident.begun(last)
       ? `; it cannot be given up, as nobody knows whether '${last}', which had begun, was done`
       : "; changeover resume --abort gives it up";
+  const otherwise = incident.begun(last) ? wayBack(incident) : "";
   const [problem, next] =
     error instanceof Stopped ? [error.problem, error.next] : [error.message, `mend the cause, then: changeover resume${back}`];
   return new Stopped(
     `the ${incident.kind} stopped: ${problem}\n  ${incident.state}: ${STATES[incident.state]}`,
-    `${next} (journal: ${incident.file})`,
+    `${next}${otherwise} (journal: ${incident.file})`,
     { cause: error },
   );
+}
+
+/** How the site that a switchover was leaving takes its role back, where the other one is lost. */
+function wayBack(incident: Incident): string {
+  const decision = incident.kind === "switchover" ? decisionOf(incident) : undefined;
+  if (!decision) return "";
+  const { from, to } = decision;
+  return `; if ${to} is lost: changeover failover --to ${from} --unreachable ${to} --accept-unfenced "reason"`;
 }
 
 function remember({ workspace }: Environment, { outputs }: Incident): void {
@@ -265,7 +267,7 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   const retreat = retreatFrom(kind, incident.state);
   if (!retreat || incident.begun(IRREVERSIBLE[kind]) || open.promoting) {
     await incident.finish({ event: "stopped", detail: { message: "cannot be given up", state: incident.state } });
-    throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, "changeover resume finishes it");
+    throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, `changeover resume finishes it${wayBack(incident)}`);
   }
   if (!(await confirm(`Give up ${open.id} (${describe(open)})?`))) throw new Refused("the operator said no", "nothing was changed");
   remember(env, incident);

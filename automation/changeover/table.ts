@@ -227,6 +227,15 @@ export const RETREATS: readonly Retreat[] = [
   { kind: "restore", from: ["restoring", "paused", "recovered", "checked", "prepared"], undo: "reopen", to: "protected" },
 ];
 
+/** From here on, begun or ended, there is no way back. */
+export const IRREVERSIBLE: Record<Kind, Step> = {
+  failover: "promote",
+  switchover: "promote",
+  reprotect: "rebuild",
+  restore: "open",
+  activation: "fence",
+};
+
 /** The steps of a kind, in order. */
 export function stepsOf(kind: Kind, edges: readonly Edge[] = EDGES): Edge[] {
   return edges.filter((edge) => edge.kind === kind);

@@ -124,6 +124,33 @@ describe("a region is lost during a switchover", () => {
     await lab().done<MoveReport>(["resume"]);
     await expectMoved();
   });
+
+  it("the target, at its promotion, and it stays away: the other site takes its role back, in an epoch of its own", async () => {
+    const doors = await lab().doors([roles.active, roles.standby]);
+    const stopped = await atStepOf("drain", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
+    const { changeover: left } = await lab().status();
+    if (!left) {
+      await lab().heal(roles.standby);
+      return expectUnmoved();
+    }
+    const home = ["failover", "--to", roles.active];
+    const lost = ["--unreachable", roles.standby, "--accept-unfenced", "the test took it away"];
+    expect(stopped.stderr).toContain(`changeover ${[...home, "--unreachable", roles.standby].join(" ")}`);
+    expect((await lab().fails(home, 3)).stderr).toMatch(/resume finishes it/);
+    const back: Roles = { ...roles, epoch: roles.epoch + 2 };
+    expect(await lab().done<MoveReport>([...home, ...lost])).toMatchObject({
+      kind: "failover",
+      from: roles.standby,
+      to: roles.active,
+      epoch: back.epoch,
+    });
+    expect((await lab().writers(doors)).takes).toEqual([roles.active]);
+    await lab().heal(roles.standby);
+    expect((await lab().writers(doors, 10_000)).takes).toEqual([roles.active]);
+    await lab().done(["reprotect", "--site", roles.standby]);
+    await lab().expectNothingLost(back, since);
+    await lab().expectProtected(back);
+  });
 });
 
 it("the target is lost during a failover, comes back, and the failover is finished", async () => {

@@ -1,4 +1,4 @@
-import { type Edge, type Kind, type State as Stage } from "../../automation/changeover/table";
+import { type Edge, type Effect, type Kind, type State as Stage } from "../../automation/changeover/table";
 import { perform } from "./effects";
 import { copy, linked, NAMES, other, reachable, setMark, type Driver, type Place, type Rules, type Site, type State } from "./state";
 
@@ -40,12 +40,20 @@ function begin(state: State, rules: Rules): Move[] {
     next.left--;
     const ended = afterSilent(rules, kind, 0);
     next.drivers[slot] = { kind, target, epoch, asked: opened?.asked === true, heir: opened !== undefined, ...fresh, ended };
-    return { what: `an operator begins: ${kind}, ${NAMES[from]} is active, epoch ${epoch}`, fault: true, next };
+    return { what: `an operator begins: ${kind}, target ${NAMES[target]}, ${NAMES[from]} is active, epoch ${epoch}`, fault: true, next };
   };
   const both = reachable(state, from) && reachable(state, to);
-  const goesOn = opened?.asked === true && opened.target === to;
+  const goesOn = opened?.asked === true && opened.kind !== "activation" && opened.target === to;
+  // The site that was being left takes its role back, in an epoch that the one which is lost never had.
+  const back = opened?.asked === true && opened.kind !== "restore" ? other(opened.target) : undefined;
+  const returns =
+    back !== undefined && !reachable(state, other(back)) && reachable(state, back) && state.sites[back].database === "primary";
+  const left = (target: Place): number =>
+    !opened?.asked || !rules.beyondLeft ? 0 : opened.target === target ? opened.epoch - 1 : opened.epoch;
+  const next = (target: Place): number => Math.max(reached, left(target)) + 1;
   return [
-    ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, reached + 1)] : []),
+    ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, next(to))] : []),
+    ...(returns ? [start("failover", back, next(back))] : []),
     ...(!opened && both && isReplica && linked(state) ? [start("switchover", to, reached + 1)] : []),
     ...(!opened && both && !isReplica && !isCold ? [start("reprotect", from, reached)] : []),
     ...(reachable(state, to) && isDormant ? [start("activation", to, Math.max(reached, opened?.epoch ?? 0) + 1)] : []),
@@ -72,7 +80,14 @@ function drive(state: State, rules: Rules, slot: 0 | 1): Move[] {
   }
   const lost = { running: false, done: 0, undoing: driver.undoing && rules.retreatIsFinal };
   const killed = { ...make("its driver is killed", (_, own) => Object.assign(own, lost)), fault: true };
-  return [killed, ...(driver.undoing ? undo(state, rules, driver, make) : step(state, rules, driver, make))];
+  if (driver.undoing) return [killed, ...undo(state, rules, driver, make)];
+  return [killed, ...step(state, rules, driver, make), ...(inVain(state, rules, driver) ? retreat(rules, driver, make) : [])];
+}
+
+/** What a switchover waits for never comes: somebody else's promotion made a primary of its target before that had everything. */
+function inVain({ sites }: State, rules: Rules, { kind, target, ended, done }: Driver): boolean {
+  const { database, lag } = sites[target];
+  return kind === "switchover" && stepsOf(rules, kind)[ended]?.effects[done] === "drain" && database === "primary" && lag > 0;
 }
 
 /** The next thing of the next step. */
@@ -109,6 +124,12 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const last = make(`${edge.step} ended, and all of it`);
   write(last.next);
   return [last];
+}
+
+/** Whether there is no way back once this was begun. */
+function isFinal(kind: Kind, effect: Effect): boolean {
+  if (kind === "restore") return effect === "open-target";
+  return effect === (kind === "activation" ? "switch-target-on" : "promote-target");
 }
 
 /** Where the stack of an update is; `data` is nowhere in particular. */

@@ -30,8 +30,10 @@ export function perform(state: State, rules: Rules, driver: Driver, effect: Effe
 
   switch (effect) {
     case "fence-old": {
-      // Whoever activates a cold site calls no other.
-      const fence = when(kind !== "activation" && ofOld && from.markEpoch <= epoch, (next) => {
+      // Nothing is marked in a replica. Whoever activates a cold site calls no other.
+      if (kind === "reprotect" && from.database !== "primary") return outcome(undefined, " (nobody wrote there)");
+      const marks = kind !== "activation" && ofOld && from.database === "primary" && from.markEpoch <= epoch;
+      const fence = when(marks, (next) => {
         setMark(next, old, "fenced", epoch);
       });
       const accept = when(

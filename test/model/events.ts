@@ -35,13 +35,23 @@ export function events(state: State, rules: Rules): Move[] {
       );
     }
     if (site.promoting) {
+      // Whoever asked for it may have been overtaken: then it lost nothing, and lacks what the other site took since.
+      const awaits = state.drivers.find((driver) => driver?.target === place && driver.asked);
       add(`${name}'s promotion is done`, (next) => {
-        if (site.promoting === "switchover" && site.lag === 2) next.breach = "a switchover lost an acknowledged write";
+        if (awaits?.kind === "switchover" && site.lag === 2) next.breach = "a switchover lost an acknowledged write";
         const open = site.mark === "open";
-        Object.assign(next.sites[place], { database: "primary", promoting: undefined, lag: 0, lease: open, sessions: open, looked: true });
+        const promoted = { database: "primary", promoting: undefined, lease: open, sessions: open, looked: true } as const;
+        Object.assign(next.sites[place], promoted, awaits && { lag: 0 });
       });
-    } else if (site.database === "stale" || site.database === "none") continue;
-    else if (site.database === "replica") {
+      continue;
+    }
+    if (site.database === "none") continue;
+    if (site.database !== "primary") {
+      if (rules.fencedTurnsSwitchOff && stepsAside(state, place, { action: "idle" }))
+        add(`${name}'s guard turns its switch off`, (next) => (next.sites[place].switch = 0));
+    }
+    if (site.database === "stale") continue;
+    if (site.database === "replica") {
       const source = state.sites[other(place)];
       if (linked(state) && source.database === "primary" && site.lag > 0) {
         add(`${name} has replayed everything`, (next) => {
@@ -90,6 +100,7 @@ function guard(state: State, rules: Rules, place: Place, add: (what: string, cha
     // Only a site that has run all along, with its lease, may go on without having read the target's switch.
     if (linked(state) || !own.looked || !own.lease) own.unfenced = false;
     own.looked = true;
+    if (rules.fencedTurnsSwitchOff && stepsAside(state, place, decision)) own.switch = 0;
     switch (decision.action) {
       case "idle":
         return;
@@ -108,7 +119,6 @@ function guard(state: State, rules: Rules, place: Place, add: (what: string, cha
         own.lease = false;
         own.sessions = false;
         own.unfenced = false;
-        if (rules.fencedTurnsSwitchOff && stepsAside(state, place, decision)) own.switch = 0;
     }
   });
 }

@@ -1,4 +1,4 @@
-import { decide, wasTakenOver, type Sight, type Switch } from "../../guard/decide";
+import { decide, overtakenIn, type Sight, type Switch } from "../../guard/decide";
 import { linked, NAMES, other, type GuardAction, type Place, type Site, type State } from "./state";
 
 /** What the guard of a place sees; the cold site always answers that its switch is off. */
@@ -19,10 +19,17 @@ function seen({ switch: epoch }: Site, place: Place, answers: boolean): Switch {
 /** The product's own guard. */
 export const asDecided = (state: State, place: Place): GuardAction => decide(sightOf(state, place));
 
-/** Whether it also turns its site's own switch off, which one of a later epoch it leaves. */
+/** Whether it also turns its site's own switch off: one from before another site took over. */
 export function stepsAside(state: State, place: Place, action: GuardAction): boolean {
   const { epoch, switch: own } = state.sites[place];
-  return wasTakenOver(sightOf(state, place), { ...action, epoch: "epoch" in action ? action.epoch : epoch, reason: "" }) && own <= epoch;
+  const overtaken = overtakenIn(sightOf(state, place), { ...action, epoch: "epoch" in action ? action.epoch : epoch, reason: "" });
+  return own > 0 && overtaken !== undefined && own < overtaken;
+}
+
+/** One that lets a standby's database be, whoever promoted it. */
+export function leavingStandbys(state: State, place: Place): GuardAction {
+  const { role } = state.sites[place];
+  return role === "standby" ? { action: "idle" } : decide(sightOf(state, place));
 }
 
 /** One that opens unless it could read no switch at all, as the words \u201cnone could be read\u201d would have it. */

@@ -13,6 +13,7 @@ export const PRODUCT: Rules = {
   begunCounts: true,
   heirsPay: true,
   retreatKnowsPromotion: true,
+  beyondLeft: true,
   retreatIsFinal: true,
   seesOthers: true,
   traffic: false,

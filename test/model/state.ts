@@ -94,6 +94,8 @@ export interface Rules {
   retreatKnowsPromotion: boolean;
   /** A failover that took over from another changeover and is given up undoes what that one had done. */
   heirsPay: boolean;
+  /** A failover that takes over from one to another site begins an epoch that no site had. */
+  beyondLeft: boolean;
   /** Once a way back was begun there is no way forward. */
   retreatIsFinal: boolean;
   /** A second operator sees what the first one has open. */

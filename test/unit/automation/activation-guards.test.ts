@@ -7,6 +7,7 @@ const ready: ActivationFacts = {
   toRole: "dormant",
   current: { activeSite: "primary", epoch: 1 },
   epoch: 2,
+  reached: 1,
   unreachable: ["primary", "secondary"],
   warm: ["primary", "secondary"],
   point: { snapshot: "awsbackup:copyjob-1", ageMs: 1_800_000 },

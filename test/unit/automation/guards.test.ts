@@ -11,6 +11,7 @@ const good: FailoverFacts = {
   toRole: "standby",
   current: { activeSite: "primary", epoch: 1 },
   epoch: 2,
+  reached: 1,
   continues: false,
   unreachable: ["primary"],
   otherWarm: [],
@@ -18,6 +19,8 @@ const good: FailoverFacts = {
   followsLeft: false,
   rpoMs: 15 * 60_000,
 };
+
+const promoted: FailoverFacts["database"] = { kind: "primary", readOnly: false, timeline: 2, nowAt: now };
 
 describe("guards of a failover", () => {
   it("let a good one pass", () => {
@@ -33,13 +36,20 @@ describe("guards of a failover", () => {
     ],
     ["to a dormant site", { toRole: "dormant", to: "cold", otherWarm: ["secondary"] }, /cold is dormant/, /secondary/],
     ["to a site named lost", { unreachable: ["primary", "secondary"] }, /both the target and named unreachable/, /only lost/],
-    ["with a stale epoch", { epoch: 1 }, /epoch 1 is stale: the sites have reached epoch 1/, /give 2/],
     [
-      "to a database that takes writes",
-      { database: { kind: "primary", readOnly: false, timeline: 2, nowAt: now } },
-      /not a replica/,
-      /promoted/,
+      "back to the site that was being left, while the other one may answer",
+      { to: "primary", returns: { from: "secondary", opened: false }, unreachable: [] },
+      /left after secondary's promotion had begun, and secondary is not named lost/,
+      /resume finishes it; if secondary is lost: --unreachable secondary/,
     ],
+    [
+      "back to the site that was being left, once the other one was opened",
+      { to: "primary", returns: { from: "secondary", opened: true }, unreachable: ["secondary"], database: promoted },
+      /secondary was opened for writes before it was lost/,
+      /--accept-loss/,
+    ],
+    ["with a stale epoch", { epoch: 1 }, /epoch 1 is stale: the sites have reached epoch 1/, /give 2/],
+    ["to a database that takes writes", { database: promoted }, /not a replica/, /promoted/],
     [
       "to a database that does not answer",
       { database: { kind: "unreachable", reason: "ECONNREFUSED" } },
@@ -99,7 +109,14 @@ describe("guards of a failover", () => {
   });
 
   it("go on with a changeover that stopped after its promotion", () => {
-    const promoted = { ...good, database: { kind: "primary", readOnly: false, timeline: 2, nowAt: now } } as FailoverFacts;
-    expect(objectionTo(failoverGuards, { ...promoted, continues: true })).toBeUndefined();
+    expect(objectionTo(failoverGuards, { ...good, database: promoted, continues: true })).toBeUndefined();
+  });
+
+  it("go back to the site that was being left, which is active by all that the stacks show", () => {
+    const back = { ...good, to: "primary", unreachable: ["secondary"], database: promoted, epoch: 3, reached: 2 };
+    expect(objectionTo(failoverGuards, { ...back, returns: { from: "secondary", opened: false } })).toBeUndefined();
+    const opened = { ...back, returns: { from: "secondary", opened: true } };
+    expect(objectionTo(failoverGuards, { ...opened, acceptLoss: "gone for good" })).toBeUndefined();
+    expect(objectionTo(failoverGuards, { ...opened, acceptLoss: "gone for good", epoch: 2 })?.reason).toMatch(/have reached epoch 2/);
   });
 });

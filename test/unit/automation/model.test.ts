@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { RETREATS, stepsOf, type Kind, type Step } from "../../../automation/changeover/table";
 import { decide } from "../../../guard/decide";
 import { explore } from "../../model/explore";
-import { sightOf, trustingAnySwitch } from "../../model/guard";
+import { leavingStandbys, sightOf, trustingAnySwitch } from "../../model/guard";
 import { printTrace } from "../../model/print";
 import { inOrder, PRODUCT, withEffects } from "../../model/rules";
 import { dormant, exposed, initial, type Rules } from "../../model/state";
@@ -150,6 +150,20 @@ describe("planted faults are found, with the shortest way there", () => {
   test("a failover that takes over and, given up, does not know that a promotion was asked for", () => {
     expect(fault(initial, 2, 0, { retreatKnowsPromotion: false })).toContain(TWO_WRITERS);
   });
+
+  test("a failover back to the site that was being left, in the epoch of the one that is lost", () => {
+    const trace = fault(initial, 2, 1, { beyondLeft: false });
+    expect(trace).toContain(TWO_WRITERS);
+    expect(trace).toMatch(/promote-target \(asked\)[^]*begins: failover, target A, A is active, epoch 2/);
+  });
+
+  test(
+    "a guard that lets a standby be which was promoted and then overtaken",
+    () => {
+      expect(fault(initial, 3, 1, { guard: leavingStandbys, guardsInTime: true })).toContain(TWO_WRITERS);
+    },
+    MINUTES,
+  );
 
   test("two operators who do not see each other's changeovers", () => {
     expect(fault(initial, 2, 0, { seesOthers: false })).toContain(TWO_WRITERS);

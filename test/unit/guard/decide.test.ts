@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decide, wasTakenOver, type Sight, type Switch } from "../../../guard/decide";
+import { decide, overtakenIn, type Sight, type Switch } from "../../../guard/decide";
 import type { Mark } from "../../../guard/writes";
 
 const NOW = Date.parse("2026-01-31T12:00:00Z");
@@ -41,6 +41,30 @@ const RULES: [string, Sight, string, RegExp][] = [
   ["a replica, whatever the switches say", see({ recovering: true, switches: switches(on("secondary", 9)) }), "idle", /streams/],
   ["a standby whose database streams no more", see({ role: "standby" }), "idle", /standby/],
   ["a dormant site", see({ role: "dormant" }), "idle", /dormant/],
+  [
+    "a standby that was promoted and overtaken",
+    see({ role: "standby", switches: switches(on("secondary", 3)) }),
+    "fence 3",
+    /secondary is/,
+  ],
+  [
+    "a standby that a later epoch opened",
+    see({ role: "standby", mark: mark({ epoch: 4 }), switches: switches(on("secondary", 3)) }),
+    "idle",
+    /standby/,
+  ],
+  [
+    "a standby that was promoted and not opened",
+    see({ role: "standby", mark: mark({ epoch: 1, site: "secondary" }) }),
+    "fence 1",
+    /nobody opened/,
+  ],
+  [
+    "a standby that was promoted while writes were paused",
+    see({ role: "standby", mark: mark({ epoch: 1, site: "secondary", state: "paused" }) }),
+    "idle",
+    /standby/,
+  ],
 
   ["a site that was left", see({ role: "fenced" }), "fence 2", /left by epoch 2/],
   ["a site that was left, fenced by a later epoch", see({ role: "fenced", mark: mark({ epoch: 3, state: "fenced" }) }), "fence 3", /left/],
@@ -183,30 +207,32 @@ describe("what a guard does", () => {
   });
 });
 
-/** What is seen, and whether the own takeover switch has to be off then. */
-const TAKEN: [string, Sight, boolean][] = [
-  ["another site of a later epoch", see({ switches: switches(on("secondary", 3)) }), true],
-  ["a cold site of a later epoch", see({ switches: switches(off, on("cold", 3)) }), true],
+/** What is seen, and the epoch before whose beginning an own takeover switch must be off. */
+const TAKEN: [string, Sight, number | undefined][] = [
+  ["another site of a later epoch", see({ switches: switches(on("secondary", 3)) }), 3],
+  ["a cold site of a later epoch", see({ switches: switches(off, on("cold", 3)) }), 3],
   [
     "a fence of a later epoch, in a later round",
     see({ switches: switches(on("secondary", 3)), mark: mark({ epoch: 3, state: "fenced" }) }),
-    true,
+    3,
   ],
   [
     "a fence of a later epoch, while the site that set it cannot be asked",
     see({ switches: switches(unreadable), mark: mark({ epoch: 3, state: "fenced" }) }),
-    true,
+    3,
   ],
-  ["a fence of a later epoch, and every other switch is off: given up", see({ mark: mark({ epoch: 3, state: "fenced" }) }), false],
-  ["a site that was left, told so by its stack", see({ role: "fenced", switches: switches(on("secondary", 2)) }), false],
-  ["another site of the own epoch", see({ switches: switches(on("secondary", 2)) }), false],
-  ["its own fence, while nobody knows", see({ switches: switches(unreadable), mark: mark({ state: "fenced" }) }), false],
-  ["no lease, while nobody knows", see({ switches: switches(unreadable), leaseLeftMs: -1 }), false],
-  ["a later epoch that opened it: held, not fenced", see({ switches: switches(unreadable), mark: mark({ epoch: 3 }) }), false],
-  ["a replica", see({ recovering: true, switches: switches(on("secondary", 3)) }), false],
-  ["the active site", active, false],
+  ["a fence of a later epoch, and every other switch is off: given up", see({ mark: mark({ epoch: 3, state: "fenced" }) }), undefined],
+  ["a site that was left, told so by its stack", see({ role: "fenced", switches: switches(on("secondary", 2)) }), undefined],
+  ["another site of the own epoch", see({ switches: switches(on("secondary", 2)) }), undefined],
+  ["its own fence, while nobody knows", see({ switches: switches(unreadable), mark: mark({ state: "fenced" }) }), undefined],
+  ["no lease, while nobody knows", see({ switches: switches(unreadable), leaseLeftMs: -1 }), undefined],
+  ["a later epoch that opened it: held, not fenced", see({ switches: switches(unreadable), mark: mark({ epoch: 3 }) }), undefined],
+  ["a replica that was to be promoted", see({ recovering: true, switches: switches(on("secondary", 3)) }), 3],
+  ["a replica of the active site", see({ role: "standby", recovering: true, switches: switches(on("secondary", 2)) }), undefined],
+  ["a standby that was promoted", see({ role: "standby", switches: switches(on("secondary", 3)) }), 3],
+  ["the active site", active, undefined],
 ];
 
 it.each(TAKEN)("turns the own switch off, or leaves it: %s", (_, sight, expected) => {
-  expect(wasTakenOver(sight, decide(sight))).toBe(expected);
+  expect(overtakenIn(sight, decide(sight))).toBe(expected);
 });

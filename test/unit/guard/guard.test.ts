@@ -153,6 +153,14 @@ describe("a guard", () => {
     expect(guard.status).not.toHaveProperty("ownSwitch");
   });
 
+  it("turns off a switch that was overtaken although its database is a replica, and touches nothing else", async () => {
+    switches = { secondary: { state: "on", activeSite: "secondary", epoch: 3 } };
+    seen = { at: AT, recovering: true };
+    await guard.look();
+    expect(turnOwnSwitchOff.mock.calls).toEqual([[2]]);
+    expect(writes.fenceWrites).not.toHaveBeenCalled();
+  });
+
   it("touches nothing while it is idle or holds", async () => {
     seen = { at: AT, recovering: true };
     await guard.look();

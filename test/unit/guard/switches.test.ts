@@ -90,7 +90,7 @@ it.each([7, 8])("turns its own switch of epoch 7 off at %i: that very object", a
 });
 
 it("leaves its own switch of a later epoch, and one that it cannot read", async () => {
-  expect(await turnOff("on", 6)).toBe("on in epoch 7, and stays so: this guard is of 6");
+  expect(await turnOff("on", 6)).toBe("on in epoch 7, and stays so: what took over came after 6");
   expect(await turnOff("off", 7)).toBe("off");
   await expect(turnOff("strange", 7)).rejects.toThrow("it names no site and epoch");
   await expect(turnOff("forbidden", 7)).rejects.toThrow("AccessDenied");
