@@ -5,7 +5,7 @@ import type { SiteName } from "../../topology/schema";
 import type { Environment, SiteFacts } from "../facts";
 import { untilReady } from "../probes/cluster";
 import { waitForReplay, type Replayed } from "../probes/database";
-import { verifyWrite, type Verified } from "../probes/service";
+import { askDirectly, verifyWrite, type Verified, type VerifyTarget } from "../probes/service";
 import { follows, takesOver, type StackConfig } from "./config";
 import type { Incident } from "./incident";
 import { refreshStack, updateStack } from "./locks";
@@ -162,22 +162,19 @@ export class Takeover {
 
   private async verify(timeoutMs: number): Promise<Verified> {
     if (!this.verifying) throw new Error("verification begins with the opening");
-    let late: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      const left = (this.openedMs ?? 0) + timeoutMs - this.incident.clock();
-      late = setTimeout(
-        () => {
-          reject(
-            new Error(`no write through ${this.env.names.app} was confirmed ${timeoutMs} ms after the opening; last: ${this.lastReason}`),
-          );
-        },
-        Math.max(left, 1_000),
+    const over = new AbortController();
+    const left = (this.openedMs ?? 0) + timeoutMs - this.incident.clock();
+    const late = sleep(Math.max(left, 1_000), undefined, { signal: over.signal }).then(async () => {
+      const directly = await askDirectly(this.verifies, `${this.decision.to}.${this.env.topology.domain}`);
+      throw new Error(
+        `no write through ${this.env.names.app} was confirmed ${timeoutMs} ms after the opening; last: ${this.lastReason}; ${directly}`,
       );
     });
+    late.catch(() => undefined);
     try {
-      return await Promise.race([this.verifying, timeout, this.failure()]);
+      return await Promise.race([this.verifying, late, this.failure()]);
     } finally {
-      clearTimeout(late);
+      over.abort();
     }
   }
 
@@ -247,20 +244,21 @@ export class Takeover {
     return this.update;
   }
 
-  private async verification(): Promise<Verified & { atMs: number }> {
+  private get verifies(): VerifyTarget {
     const { to, epoch } = this.decision;
-    const verified = await verifyWrite(
-      { host: this.env.names.app, path: verifyPath(this.env), site: to, epoch },
-      {
-        timeoutMs: Number.POSITIVE_INFINITY,
-        everyMs: 50,
-        signal: this.stopping.signal,
-        onAttempt: (reason) => {
-          this.lastReason = reason;
-          this.incident.list.note("verify", reason);
-        },
+    return { host: this.env.names.app, path: verifyPath(this.env), site: to, epoch };
+  }
+
+  private async verification(): Promise<Verified & { atMs: number }> {
+    const verified = await verifyWrite(this.verifies, {
+      timeoutMs: Number.POSITIVE_INFINITY,
+      everyMs: 50,
+      signal: this.stopping.signal,
+      onAttempt: (reason) => {
+        this.lastReason = reason;
+        this.incident.list.note("verify", reason);
       },
-    );
+    });
     return { ...verified, atMs: this.incident.clock() };
   }
 

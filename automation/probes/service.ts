@@ -62,6 +62,18 @@ export async function verifyWrite(
   }
 }
 
+/**
+ * Makes one such write past the public name, to tell what that name does from what the site does.
+ * @param name name of the site's own load balancer @returns in words, what came of it
+ */
+export async function askDirectly(target: VerifyTarget, name: string): Promise<string> {
+  try {
+    return `${name} itself (${await attempt(target, randomUUID(), name)}) takes a write and gives it back: DNS leads elsewhere`;
+  } catch (error) {
+    return `${name} itself: ${(error as Error).message}`;
+  }
+}
+
 interface Answer {
   key?: string;
   site?: string;
@@ -69,9 +81,9 @@ interface Answer {
   error?: string;
 }
 
-async function attempt(target: VerifyTarget, key: string): Promise<string> {
-  const [address] = await addressesOf(target.host);
-  if (!address) throw new Error(`${target.host} has no address`);
+async function attempt(target: VerifyTarget, key: string, name = target.host): Promise<string> {
+  const [address] = await addressesOf(name);
+  if (!address) throw new Error(`${name} has no address`);
   const agent = new Agent({ connect: { timeout: 1_000, lookup: pinned(address) }, headersTimeout: 2_000, bodyTimeout: 2_000 });
   try {
     const url = `https://${target.host}:${publicPort()}${target.path}/writes/${key}`;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BackupJob, RecoveryPointCreator, StartBackupJobInput } from "@aws-sdk/client-backup";
-import { ACCOUNT } from "../postgres/plane";
+import { ACCOUNT } from "../account";
 import { BackupFault, given } from "./fault";
 import { newPoint, snapshotOf, type RecoveryPoint } from "./recovery-points";
 import { restoreMetadata } from "./restore-metadata";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { CopyJob, RecoveryPointCreator, StartCopyJobInput } from "@aws-sdk/client-backup";
-import { ACCOUNT } from "../postgres/plane";
+import { ACCOUNT } from "../account";
 import { BackupFault, given } from "./fault";
 import { newPoint, snapshotOf } from "./recovery-points";
 import { fill, refuseByLock, type Service } from "./service";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { BackupPlan, BackupPlanInput, BackupRule, BackupSelection, RecoveryPointCreator } from "@aws-sdk/client-backup";
-import { ACCOUNT } from "../postgres/plane";
+import { ACCOUNT } from "../account";
 import { parseCron, type Cron } from "./cron";
 import { BackupFault, given } from "./fault";
 

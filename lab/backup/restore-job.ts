@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { RestoreJobsListMember, StartRestoreJobInput } from "@aws-sdk/client-backup";
-import { ACCOUNT } from "../postgres/plane";
+import { ACCOUNT } from "../account";
 import { BackupFault, given } from "./fault";
 import { snapshotOf } from "./recovery-points";
 import { restoreRequest } from "./restore-metadata";

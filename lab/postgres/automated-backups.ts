@@ -3,7 +3,8 @@ import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Archive } from "./archive";
-import { ACCOUNT, type InstanceName } from "./plane";
+import { ACCOUNT } from "../account";
+import type { InstanceName } from "./plane";
 import type { InstanceRecord } from "./records";
 import type { Transfers } from "./transfers";
 

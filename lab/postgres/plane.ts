@@ -5,9 +5,6 @@ import type { InstanceRecord } from "./records";
 import type { Replication } from "./replication";
 import type { Snapshot } from "./snapshots";
 
-/** Account of all ARNs in the lab. */
-export const ACCOUNT = "123456789012";
-
 /** `DBInstanceStatus` values that the lab uses. */
 export type InstanceState =
   | "creating"

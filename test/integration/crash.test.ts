@@ -27,24 +27,18 @@ interface Round {
   named: string;
 }
 
-/**
- * Every kind in turns, so that where time ends early each has had some. The second turn of an activation comes last: it once found no
- * write through the public name within a minute of the opening, and why is not known yet.
- */
+/** Every kind in turns, so that where time ends early each has had some. */
 function rounds(): Round[] {
   const kinds = Object.keys(RUNS) as (keyof typeof RUNS)[];
   const dealt = kinds
     .flatMap((kind) => deal(pointsOf(kind), RUNS[kind]).map((points, turn) => ({ kind, points, turn })))
-    .sort((a, b) => lateness(a) - lateness(b));
+    .sort((a, b) => a.turn - b.turn);
   const backs = deal(pointsOf("reprotect"), dealt.length);
   return dealt.map(({ kind, points }, i) => {
     const back = backs[i] ?? [];
     return { kind, points, back, named: `${describePoints(points)}; its re-protection: ${describePoints(back)}` };
   });
 }
-
-const lateness = ({ kind, turn }: { kind: Round["kind"]; turn: number }): number =>
-  kind === "activation" && turn > 0 ? Number.POSITIVE_INFINITY : turn;
 
 let circle: Circle | undefined;
 let roles: Roles;

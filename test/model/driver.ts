@@ -50,10 +50,10 @@ function begin(state: State, rules: Rules): Move[] {
     back !== undefined && !reachable(state, other(back)) && reachable(state, back) && state.sites[back].database === "primary";
   const left = (target: Place): number =>
     !opened?.asked || !rules.beyondLeft ? 0 : opened.target === target ? opened.epoch - 1 : opened.epoch;
-  const next = (target: Place): number => Math.max(reached, left(target)) + 1;
+  const ahead = (target: Place): number => Math.max(reached, left(target)) + 1;
   return [
-    ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, next(to))] : []),
-    ...(returns ? [start("failover", back, next(back))] : []),
+    ...(reachable(state, to) && (isReplica || goesOn) ? [start("failover", to, ahead(to))] : []),
+    ...(returns ? [start("failover", back, ahead(back))] : []),
     ...(!opened && both && isReplica && linked(state) ? [start("switchover", to, reached + 1)] : []),
     ...(!opened && both && !isReplica && !isCold ? [start("reprotect", from, reached)] : []),
     ...(reachable(state, to) && isDormant ? [start("activation", to, Math.max(reached, opened?.epoch ?? 0) + 1)] : []),
@@ -101,7 +101,7 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
     return perform(state, rules, driver, effect).map(({ how, next, done }) => {
       const after = {
         begun: true,
-        asked: driver.asked || effect === "promote-target" || (driver.kind === "restore" && effect === "open-target"),
+        asked: driver.asked || isFinal(driver.kind, effect),
         done: driver.done + Number(done),
       };
       return make(`${edge.step}: ${effect}${how}`, (_, own) => Object.assign(own, after), next);

@@ -1,3 +1,4 @@
+import { ACCOUNT } from "../../account";
 import type { World } from "../../world";
 import type { Mend } from "../mend";
 import { bucketPolicies } from "./bucket-policies";
@@ -8,7 +9,7 @@ import { recordChecks } from "./records";
 import { signingTime } from "./signing-time";
 
 /** Account that owns everything in the lab. */
-const CALLER = "arn:aws:iam::123456789012:root";
+const CALLER = `arn:aws:iam::${ACCOUNT}:root`;
 
 /** Corrections that need no data plane of the lab. */
 export function ownMends(world: World): Mend[] {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ACCOUNT } from "../../postgres/plane";
+import { ACCOUNT } from "../../account";
 import { awsError } from "../errors";
 import type { AwsRequest, AwsResponse, Mend } from "../mend";
 

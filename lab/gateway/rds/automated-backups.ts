@@ -1,5 +1,6 @@
 import { statusOf, type AutomatedBackup } from "../../postgres/automated-backups";
-import { ACCOUNT, parseIdentifier, type RdsPlane } from "../../postgres/plane";
+import { ACCOUNT } from "../../account";
+import { parseIdentifier, type RdsPlane } from "../../postgres/plane";
 import { awsError } from "../errors";
 import type { AwsRequest, AwsResponse } from "../mend";
 import { elements } from "../xml";
