@@ -60,8 +60,8 @@ export function latestActivation(topology: Topology, facts: SiteFacts[]): Activa
 }
 
 /**
- * Whether a site's replica streams from a database that the active site has left since, by a restore: it has what the restore
- * was to be rid of, and lacks what was written after it.
+ * Whether a site's replica streams from a database that the service has left since, by a restore or by a move to a cold site: it
+ * may have what the restore was to be rid of, and lacks what was written after it.
  */
 export function followsLeftDatabase(facts: SiteFacts[], { site, activation }: SiteFacts, { activeSite }: Activation): boolean {
   const source = activation?.sourceGeneration;

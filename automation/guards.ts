@@ -29,7 +29,7 @@ export interface FailoverFacts {
   /** Warm sites other than the target. */
   otherWarm: SiteName[];
   database: DatabaseState;
-  /** The target's replica streams from a database that the active site has left by a restore. */
+  /** The target's replica streams from a database that the service has left, by a restore or by a move to a cold site. */
   followsLeft: boolean;
   /** RPO of the disaster, in milliseconds. */
   rpoMs: number;
@@ -112,7 +112,7 @@ const nothingTaken: Guard = ({ to, returns, acceptLoss }) =>
 const followsActive: Guard = ({ to, current, database, followsLeft, acceptLoss }) =>
   database.kind === "replica" && followsLeft && acceptLoss === undefined
     ? {
-        reason: `${to}'s replica is of the database that ${current.activeSite} left when it was restored: it has what that was to be rid of, and lacks what was written since`,
+        reason: `${to}'s replica is of a database that the service has left, by a restore or by a move to a cold site: it lacks what was written since, and may have what a restore was to be rid of`,
         satisfy: `changeover reprotect --site ${to} while ${current.activeSite} lives; to go back to that database: --accept-loss "reason"`,
       }
     : undefined;

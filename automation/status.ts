@@ -29,7 +29,7 @@ export interface SiteStatus {
   writes: "open" | "paused" | "fenced" | null;
   /** How far its replica is behind, in milliseconds; `null` where it has none. */
   lagMs: number | null;
-  /** Its replica streams from a database that the active site has left by a restore. */
+  /** Its replica streams from a database that the service has left, by a restore or by a move to a cold site. */
   followsLeft: boolean;
   /** Whether the public name leads here now. */
   traffic: boolean;
@@ -170,7 +170,7 @@ export function describeStatus(status: Status): string {
   ]);
   const notes = status.sites.flatMap((site) => [
     ...(site.followsLeft
-      ? [`${site.name}: its replica is of the database that was left by a restore: changeover reprotect --site ${site.name}`]
+      ? [`${site.name}: its replica is of a database that the service has left: changeover reprotect --site ${site.name}`]
       : []),
     ...(site.databaseDetail === undefined ? [] : [`${site.name}: database: ${site.databaseDetail}`]),
     ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),

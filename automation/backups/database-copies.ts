@@ -81,7 +81,7 @@ async function replica(env: Environment, standby: SiteFacts, followsLeft: boolea
     read: "its lag",
     problems: [
       ...(follows ? [] : [state.kind === "unreachable" ? `does not answer: ${state.reason}` : "is no replica"]),
-      ...(followsLeft ? ["follows the database that was left by a restore"] : []),
+      ...(followsLeft ? ["follows a database that the service has left"] : []),
       ...late(ageMs, rpo, formatDuration),
     ],
   };

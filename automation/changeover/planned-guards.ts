@@ -14,7 +14,7 @@ export interface SwitchoverFacts {
   standing: Standing | undefined;
   active: DatabaseState;
   replica: DatabaseState;
-  /** The target's replica streams from a database that the active site has left by a restore. */
+  /** The target's replica streams from a database that the service has left, by a restore or by a move to a cold site. */
   followsLeft: boolean;
   /** Of the target's cluster, or why it could not be asked. */
   workloads: WorkloadState[] | string;

@@ -1,4 +1,6 @@
 import { formatDuration } from "../../topology/duration";
+import { sitesThatAre } from "../../topology/roles";
+import type { SiteName, Topology } from "../../topology/schema";
 import type { DryRun } from "../changeover/dry-run";
 import type { Reinstated } from "../changeover/reinstate";
 import type { MoveReport, ReprotectReport, RestoreReport } from "../changeover/report";
@@ -9,7 +11,7 @@ import { describeOperations } from "../plan/describe";
 /** A finished changeover as an operator reads it, and what is to be done next. */
 export function describeReport(report: MoveReport | ReprotectReport | RestoreReport, { topology }: Environment): string {
   if (report.kind === "restore") return describeRestore(report);
-  return report.kind === "reprotect" ? describeReprotect(report) : describeMove(report, topology.home);
+  return report.kind === "reprotect" ? describeReprotect(report) : describeMove(report, topology);
 }
 
 function describeRestore({ site, epoch, generation, point, recoveredMs, pause, dropped, journal }: RestoreReport): string {
@@ -28,7 +30,7 @@ function describeRestore({ site, epoch, generation, point, recoveredMs, pause, d
   ].join("\n");
 }
 
-function describeMove(report: MoveReport, home: string): string {
+function describeMove(report: MoveReport, topology: Topology): string {
   const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, copy, objects, journal } = report;
   const segments = Object.entries<number>({ ...segmentsMs }).map(([name, ms]) => [name, formatDuration(ms)]);
   return [
@@ -47,9 +49,20 @@ function describeMove(report: MoveReport, home: string): string {
       : []),
     ...(objects ? [`${objects.objects} objects, ${objects.bytes} bytes, were copied out of the archive`] : []),
     ...(fenced && !fenced.known ? [paint.yellow(`${from} is not known to be fenced: ${fenced.reason}`)] : []),
-    `${paint.yellow("nothing stands behind it now")}; once ${from} answers: changeover reprotect --site ${from}${to === home ? "" : ", then changeover failback"}`,
+    `${paint.yellow("nothing stands behind it now")}; ${nextOf(from, to, topology)}`,
     `journal: ${journal}`,
   ].join("\n");
+}
+
+/** A cold site is not rebuilt: it has to be empty to be of use again. */
+function nextOf(from: SiteName, to: SiteName, topology: Topology): string {
+  const cold = topology.sites[from]?.standby === "cold";
+  const rebuilt = cold ? (sitesThatAre("warm", topology).find((site) => site !== to) ?? from) : from;
+  return [
+    `once ${rebuilt} answers: changeover reprotect --site ${rebuilt}`,
+    ...(cold ? [`once nobody needs ${from}'s database: changeover reprotect --site ${from} --discard-old`] : []),
+    ...(to === topology.home ? [] : ["then changeover failback"]),
+  ].join(", ");
 }
 
 function describeReprotect({ site, active, generation, protectedMs, lagMs, diverged, journal }: ReprotectReport): string {

@@ -59,7 +59,7 @@ describe("guards of a failover", () => {
     [
       "to a replica of what a restore left",
       { followsLeft: true },
-      /replica is of the database that primary left when it was restored/,
+      /replica is of a database that the service has left/,
       /reprotect --site secondary while primary lives.*--accept-loss/,
     ],
     [
