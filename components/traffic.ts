@@ -94,10 +94,12 @@ export class Traffic extends pulumi.ComponentResource {
       ]),
     );
 
-    const alias = (target: Target, evaluateTargetHealth: boolean): aws.types.input.route53.RecordAlias => {
-      if ("name" in target) return { name: target.name, zoneId: zone.zoneId, evaluateTargetHealth };
+    // A site's own check tells its health. The balancer's would be that of its every service: to Route 53 a balancer is unhealthy as
+    // soon as one target group has no healthy target, and a service of the last tier would take the site out of DNS.
+    const alias = (target: Target): aws.types.input.route53.RecordAlias => {
+      if ("name" in target) return { name: target.name, zoneId: zone.zoneId, evaluateTargetHealth: true };
       const balancer = known(balancers, target.site);
-      return { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth };
+      return { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth: false };
     };
 
     // From the end: an alias is refused while what it leads to is not there.
@@ -123,7 +125,7 @@ export class Traffic extends pulumi.ComponentResource {
           setIdentifier: "primary",
           failoverRoutingPolicies: [{ type: "PRIMARY" }],
           healthCheckId: check.id,
-          aliases: [alias({ site: level.primary }, true)],
+          aliases: [alias({ site: level.primary })],
         },
         parent,
       );
@@ -135,7 +137,8 @@ export class Traffic extends pulumi.ComponentResource {
           type: "A",
           setIdentifier: "secondary",
           failoverRoutingPolicies: [{ type: "SECONDARY" }],
-          aliases: [alias(level.secondary, true)],
+          ...("site" in level.secondary && { healthCheckId: known(serves, level.secondary.site) }),
+          aliases: [alias(level.secondary)],
         },
         { parent: this, dependsOn: below },
       );
@@ -145,7 +148,7 @@ export class Traffic extends pulumi.ComponentResource {
     for (const site of sites) {
       new aws.route53.Record(
         `${name}-site-${site.name}`,
-        { zoneId: zone.zoneId, name: `${site.name}.${domain}`, type: "A", aliases: [alias({ site: site.name }, false)] },
+        { zoneId: zone.zoneId, name: `${site.name}.${domain}`, type: "A", aliases: [alias({ site: site.name })] },
         parent,
       );
     }

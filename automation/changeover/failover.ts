@@ -41,8 +41,9 @@ export const CONFIRMED_MS = 24 * 3_600_000;
 const DRAIN_MS = 5_000;
 
 /**
- * An unplanned move, also back to the site that a changeover which was left midway was leaving: fences the old site by what still answers, promotes the target, brings the tiers up in order, turns
- * its takeover switch on and verifies by a write through the public name.
+ * An unplanned move: fences the old site by what still answers, promotes the target, brings the tiers up in order, turns
+ * its takeover switch on and verifies by a write through the public name. Also back to the site that a changeover which was left midway
+ * was leaving: there the database is a primary already.
  * @param onApproved called once it is certain that this one goes ahead
  * @throws BadInput, Refused before anything changed
  */

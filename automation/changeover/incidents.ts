@@ -5,7 +5,7 @@ import { processLives } from "../../setup/process.mjs";
 import { hostname } from "node:os";
 import type { SiteName } from "../../topology/schema";
 import { PARTIAL, readJournal, type JournalEntry } from "../journal";
-import { enginesOf, isOver, openingOf, type Opening, type Superseded } from "./incident";
+import { enginesOf, isOver, openingOf, type Engine, type Opening, type Superseded } from "./incident";
 import { IRREVERSIBLE, stateAfter, type State, type Step } from "./table";
 
 /** An incident that has no end in its journal. */
@@ -55,6 +55,17 @@ function takenOver(entries: JournalEntry[]): string[] {
   const [first] = entries;
   const before = (first?.detail as Opening | undefined)?.supersedes;
   return before && entries.some(({ event, step }) => event === "end" && step === "approve") ? [before.id] : [];
+}
+
+/** The processes with which the changeovers that this machine has journals of updated stacks; one that was altered tells of none. */
+export function knownEngines(environment: string): Engine[] {
+  return journalsIn(environment).flatMap(({ file }) => {
+    try {
+      return enginesOf(readJournal(file));
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Whether this machine has the journal of an incident, whole or not. */

@@ -4,12 +4,13 @@ import { processLives, startTimeOf } from "../../setup/process.mjs";
 import type { Environment } from "../facts";
 import { Locked, type PendingOperation, type StackLock, type UpdateOptions } from "../workspace";
 import type { Engine, Incident } from "./incident";
+import { knownEngines } from "./incidents";
 
 /** An engine that lost its driver ends what it had begun and then itself; it is given this long. */
 const ORPHAN_MS = 90_000;
 
 /**
- * Updates a stack. A lock or pending operations that an earlier run of this very incident left are cleared first:
+ * Updates a stack. A lock or pending operations that an earlier run of this incident left, or one before it, are cleared first:
  * recognised by owner, host, process and time. Anyone else's are refused, by name.
  * @throws Locked, UpdateFailed
  */
@@ -65,9 +66,12 @@ export async function settleOwn(env: Environment, incident: Incident, part: stri
   });
 }
 
-/** @returns whether the lock was this incident's, and is gone */
+/** @returns whether the lock was this incident's, or that of one before it, and is gone */
 async function clearOwn(env: Environment, incident: Incident, { part, lock }: Locked): Promise<boolean> {
-  if (!lock || !isOwn(lock, { stack: env.workspace.stackName(part), since: incident.ownsSince, engines: incident.engines })) return false;
+  const stack = env.workspace.stackName(part);
+  // One that was given up may have left its target's stack locked, which nobody could reach then.
+  const engines = [...incident.engines, ...knownEngines(env.workspace.environment)];
+  if (!lock || !isOwn(lock, { stack, since: incident.ownsSince, engines })) return false;
   const id = `orphan-${part}`;
   const orphan = { pid: lock.pid, startTime: startTimeOf(lock.pid) };
   if (orphan.startTime !== "") {
@@ -80,7 +84,7 @@ async function clearOwn(env: Environment, incident: Incident, { part, lock }: Lo
   await env.workspace.unlock(part);
   await incident.record({
     event: "unlocked",
-    detail: { stack: env.workspace.stackName(part), owner: lock.user, host: lock.host, pid: lock.pid, at: lock.at.toISOString() },
+    detail: { stack, owner: lock.user, host: lock.host, pid: lock.pid, at: lock.at.toISOString() },
   });
   return true;
 }

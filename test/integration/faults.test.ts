@@ -125,17 +125,28 @@ describe("a region is lost during a switchover", () => {
     await expectMoved();
   });
 
+  it("the target and the driver, at the promotion, and both stay away: the role goes back, and no lock stays", async () => {
+    await killedAt([...switchover(), ...YES], { step: "promote", on: "begin" }, lab().env);
+    await lab().lose(roles.standby);
+    await expectReturned();
+  });
+
   it("the target, at its promotion, and it stays away: the other site takes its role back, in an epoch of its own", async () => {
-    const doors = await lab().doors([roles.active, roles.standby]);
     const stopped = await atStepOf("drain", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
     const { changeover: left } = await lab().status();
     if (!left) {
       await lab().heal(roles.standby);
       return expectUnmoved();
     }
+    const home = `changeover failover --to ${roles.active} --unreachable ${roles.standby}`;
+    expect(stopped.stderr).toContain(home);
+    await expectReturned();
+  });
+
+  async function expectReturned(): Promise<void> {
+    const doors = await lab().doors([roles.active, roles.standby]);
     const home = ["failover", "--to", roles.active];
     const lost = ["--unreachable", roles.standby, "--accept-unfenced", "the test took it away"];
-    expect(stopped.stderr).toContain(`changeover ${[...home, "--unreachable", roles.standby].join(" ")}`);
     expect((await lab().fails(home, 3)).stderr).toMatch(/resume finishes it/);
     const back: Roles = { ...roles, epoch: roles.epoch + 2 };
     expect(await lab().done<MoveReport>([...home, ...lost])).toMatchObject({
@@ -150,7 +161,7 @@ describe("a region is lost during a switchover", () => {
     await lab().done(["reprotect", "--site", roles.standby]);
     await lab().expectNothingLost(back, since);
     await lab().expectProtected(back);
-  });
+  }
 });
 
 it("the target is lost during a failover, comes back, and the failover is finished", async () => {

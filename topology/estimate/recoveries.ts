@@ -4,6 +4,7 @@ import type { Segment } from "./schedule";
 import {
   archive,
   assess,
+  awake,
   build,
   decide,
   detect,
@@ -78,8 +79,9 @@ function coldActivation(topology: Topology, disaster: DisasterName): Recovery {
       restore("fence"),
       validate(topology),
       ...services(topology, "validate"),
+      awake(topology),
       archive(topology, disaster),
-      verify(["services", "resolvers", "traffic"]),
+      verify(["health check", "resolvers", "traffic"]),
     ],
     losses: [copies(topology)],
   };

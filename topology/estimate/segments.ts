@@ -109,6 +109,17 @@ export function traffic({ traffic: { healthInterval, takeoverFailures, ttl } }: 
   };
 }
 
+/** A site that was dormant answers, its health check has heard of it, and resolvers have forgotten what they were told before. */
+export function awake({ traffic: { healthInterval, healthFailures, ttl } }: Topology): Segment {
+  return {
+    name: "health check",
+    ms: healthInterval * healthFailures + ttl,
+    from: `traffic.healthInterval ${formatDuration(healthInterval)} × traffic.healthFailures ${healthFailures} + traffic.ttl ${formatDuration(ttl)}`,
+    figures: ["healthCheck", "alias"],
+    after: ["services"],
+  };
+}
+
 /** Records that lead to a site which was not in the chain. */
 export function records({ traffic: { ttl } }: Topology): Segment {
   return {

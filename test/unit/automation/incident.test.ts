@@ -1,9 +1,9 @@
-import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Incident, thisDriver, type Opening } from "../../../automation/changeover/incident";
-import { isKnown, journalFile, openIncident, partialJournals } from "../../../automation/changeover/incidents";
+import { isKnown, journalFile, knownEngines, openIncident, partialJournals } from "../../../automation/changeover/incidents";
 import { isOwn } from "../../../automation/changeover/locks";
 import type { Step } from "../../../automation/changeover/table";
 import { readJournal } from "../../../automation/journal";
@@ -109,6 +109,40 @@ describe("the open incident", () => {
     renameSync(file, `${file}.partial`);
     expect(openIncident("lab")).toMatchObject({ id: "DR-20260101-1", partial: true, state: "assessed" });
     expect([partialJournals("lab"), isKnown("lab", "DR-20260101-1"), isKnown("lab", "DR-2")]).toEqual([["DR-20260101-1"], true, false]);
+  });
+
+  it("tells whoever takes over from it where it was going, and how far it came", async () => {
+    const incident = open("DR-20260101-1");
+    expect(openIncident("lab")).toMatchObject({ move: undefined, promoting: false, opened: false });
+    await take(incident, "assess", { decision: { from: "primary", to: "secondary", epoch: 2 } });
+    expect(openIncident("lab")).toMatchObject({ epoch: 2, move: { from: "primary", to: "secondary" }, promoting: false });
+    await take(incident, "promote");
+    expect(openIncident("lab")).toMatchObject({ promoting: true, opened: false });
+    await take(incident, "open");
+    const { file: _file, opening: _opening, ...left } = openIncident("lab")!;
+    expect(left).toMatchObject({ promoting: true, opened: true });
+
+    Incident.open(journalFile("lab", "DR-20260102-1"), "DR-20260102-1", { ...opening(), supersedes: left }, list);
+    expect(openIncident("lab")).toMatchObject({ epoch: 2, move: { from: "primary", to: "secondary" }, promoting: true, opened: true });
+  });
+
+  it("is past the point of return once the switch of a site that it activates is on", async () => {
+    const incident = Incident.open(journalFile("lab", "DR-1"), "DR-1", { ...opening(), kind: "activation" }, list);
+    await take(incident, "check");
+    expect(openIncident("lab")).toMatchObject({ promoting: false });
+    await take(incident, "fence");
+    expect(openIncident("lab")).toMatchObject({ promoting: true, opened: false });
+  });
+
+  it("is remembered by its engines, also when it is over; not where its journal was altered", async () => {
+    const engine = { stack: "lab-secondary", pid: 4242, startTime: "7" };
+    const incident = open("DR-1");
+    incident.note({ event: "engine", detail: { ...engine } });
+    await incident.finish({ event: "superseded" });
+    expect(knownEngines("lab")).toEqual([engine]);
+    const file = journalFile("lab", "DR-1");
+    writeFileSync(file, readFileSync(file, "utf8").replace("4242", "4243"));
+    expect(knownEngines("lab")).toEqual([]);
   });
 
   it("runs while its driver does, and not under a later process of the same number", async () => {

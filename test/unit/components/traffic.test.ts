@@ -94,13 +94,13 @@ test("records: a failover pair a level, and a plain name for each site", async (
     evaluate: inputs.aliases[0].evaluateTargetHealth as boolean,
   }));
   expect(records).toEqual([
-    { name: "app.samia-tarot.com", failover: "PRIMARY", check: "traffic-chosen-primary-id", to: "primary.elb", evaluate: true },
+    { name: "app.samia-tarot.com", failover: "PRIMARY", check: "traffic-chosen-primary-id", to: "primary.elb", evaluate: false },
     { name: "app.samia-tarot.com", failover: "SECONDARY", check: undefined, to: "standby.samia-tarot.com", evaluate: true },
     { name: "cold.samia-tarot.com", failover: undefined, check: undefined, to: "cold.elb", evaluate: false },
     { name: "primary.samia-tarot.com", failover: undefined, check: undefined, to: "primary.elb", evaluate: false },
     { name: "secondary.samia-tarot.com", failover: undefined, check: undefined, to: "secondary.elb", evaluate: false },
-    { name: "standby.samia-tarot.com", failover: "PRIMARY", check: "traffic-chosen-secondary-id", to: "secondary.elb", evaluate: true },
-    { name: "standby.samia-tarot.com", failover: "SECONDARY", check: undefined, to: "cold.elb", evaluate: true },
+    { name: "standby.samia-tarot.com", failover: "PRIMARY", check: "traffic-chosen-secondary-id", to: "secondary.elb", evaluate: false },
+    { name: "standby.samia-tarot.com", failover: "SECONDARY", check: "traffic-serves-cold-id", to: "cold.elb", evaluate: false },
   ]);
 });
 

@@ -36,7 +36,7 @@ describe("each disaster has its own way back", () => {
   it.each([
     ["database-failure", ["detect", "decide", "fence", "restore", "validate", "services", "verify"], ["log"]],
     ["regional-outage", ["detect", "decide", "fence", "promote", "services", "verify"], ["replica", "objects"]],
-    ["multi-region-outage", ["detect", "decide", "fence", "restore", "validate", "services", "verify"], ["copy"]],
+    ["multi-region-outage", ["detect", "decide", "fence", "restore", "validate", "services", "health check", "verify"], ["copy"]],
     ["complete-compromise", ["decide", "fence", "build", "restore", "validate", "services", "verify"], ["copy"]],
   ] as const)("%s", (disaster, critical, losses) => {
     const found = predicted(disaster);
