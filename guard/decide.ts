@@ -46,21 +46,21 @@ export function decide(sight: Sight): Decision {
   const { site, epoch, role, recovering, mark, leaseLeftMs } = sight;
   if (recovering) return { action: "idle", reason: "the database streams from another site" };
   const marked = mark?.epoch ?? 0;
+  if (role === "fenced") {
+    return { action: "fence", epoch: Math.max(epoch, marked), reason: `${site} was left by epoch ${epoch}` };
+  }
+
+  // A standby too: a changeover had promoted it, and another one has gone elsewhere since.
   const claim = latestClaim(sight);
-  const overtaken = claim && claim.epoch > epoch && claim.epoch >= marked ? claim : undefined;
+  if (claim && claim.epoch > epoch && claim.epoch >= marked) {
+    return { action: "fence", epoch: claim.epoch, reason: `${claim.activeSite} is active since epoch ${claim.epoch}; this is ${epoch}` };
+  }
   if (role === "standby" || role === "dormant") {
-    // It takes writes all the same: a changeover had promoted it, and another one has gone elsewhere since.
-    if (overtaken) return fenceFor(overtaken, epoch);
     if (mark?.state === "open" && mark.site !== site) {
       return { action: "fence", epoch: marked, reason: `promoted, and nobody opened it here: it came open from ${mark.site}` };
     }
     return { action: "idle", reason: `${site} is ${role}: its database is not for writing` };
   }
-  if (role === "fenced") {
-    return { action: "fence", epoch: Math.max(epoch, marked), reason: `${site} was left by epoch ${epoch}` };
-  }
-
-  if (overtaken) return fenceFor(overtaken, epoch);
   if (mark && mark.epoch > epoch) {
     const reason = `the database is ${mark.state} in epoch ${mark.epoch}, and this guard is of ${epoch}`;
     return mark.state === "fenced" ? { action: "fence", epoch: mark.epoch, reason } : { action: "hold", reason };
@@ -115,10 +115,6 @@ function startsAnew(sight: Sight, mark: Mark, claim: Claim | undefined): Decisio
 function rival(sight: Sight, { activeSite, epoch }: Claim): Decision {
   if (confirmed(sight)) return { action: "renew", reason: `an operator confirmed that ${sight.site} is active, not ${activeSite}` };
   return { action: "fence", epoch, reason: `${activeSite} says that it is active in epoch ${epoch} as well` };
-}
-
-function fenceFor(claim: Claim, own: Epoch): Decision {
-  return { action: "fence", epoch: claim.epoch, reason: `${claim.activeSite} is active since epoch ${claim.epoch}; this is ${own}` };
 }
 
 interface Claim {

@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import type { SiteName } from "../../topology/schema";
 import { PARTIAL, readJournal, type JournalEntry } from "../journal";
 import { enginesOf, isOver, openingOf, type Engine, type Opening, type Superseded } from "./incident";
-import { IRREVERSIBLE, stateAfter, type State, type Step } from "./table";
+import { binds, stateAfter, type State } from "./table";
 
 /** An incident that has no end in its journal. */
 export interface OpenIncident extends Superseded {
@@ -100,7 +100,7 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
   const decided = assessed?.["decision"] as Partial<{ epoch: number; from: SiteName; to: SiteName }> | undefined;
   const { from, to } = decided ?? {};
   const before = opening.supersedes;
-  const begun = (step: Step): boolean => entries.some((entry) => entry.event === "begin" && entry.step === step);
+  const begun = entries.filter(({ event }) => event === "begin").map(({ step }) => step);
   const here = driver.host === hostname() && driver.pid !== process.pid;
   return {
     id,
@@ -111,9 +111,8 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
     epoch: decided?.epoch ?? before?.epoch,
     move: from !== undefined && to !== undefined && from !== to ? { from, to } : before?.move,
     engines: [...(before?.engines ?? []), ...enginesOf(entries)],
-    // A re-protection promotes nothing.
-    promoting: before?.promoting === true || (opening.kind !== "reprotect" && begun(IRREVERSIBLE[opening.kind])),
-    opened: before?.opened === true || begun("open"),
+    promoting: before?.promoting === true || begun.some((step) => binds(opening.kind, step)),
+    opened: before?.opened === true || begun.includes("open"),
     running: here && entries.at(-1)?.event !== "stopped" && processLives(driver),
   };
 }

@@ -236,6 +236,11 @@ export const IRREVERSIBLE: Record<Kind, Step> = {
   activation: "fence",
 };
 
+/** Whether a step, begun, binds whoever takes over from its changeover as well. A re-protection changes no roles. */
+export function binds(kind: Kind, step: string | undefined): boolean {
+  return kind !== "reprotect" && step === IRREVERSIBLE[kind];
+}
+
 /** The steps of a kind, in order. */
 export function stepsOf(kind: Kind, edges: readonly Edge[] = EDGES): Edge[] {
   return edges.filter((edge) => edge.kind === kind);

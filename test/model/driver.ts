@@ -1,4 +1,4 @@
-import { type Edge, type Effect, type Kind, type State as Stage } from "../../automation/changeover/table";
+import { binds, type Edge, type Kind, type State as Stage } from "../../automation/changeover/table";
 import { perform } from "./effects";
 import { copy, linked, NAMES, other, reachable, setMark, type Driver, type Place, type Rules, type Site, type State } from "./state";
 
@@ -101,7 +101,7 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
     return perform(state, rules, driver, effect).map(({ how, next, done }) => {
       const after = {
         begun: true,
-        asked: driver.asked || isFinal(driver.kind, effect),
+        asked: driver.asked || binds(driver.kind, edge.step),
         done: driver.done + Number(done),
       };
       return make(`${edge.step}: ${effect}${how}`, (_, own) => Object.assign(own, after), next);
@@ -124,12 +124,6 @@ function step(state: State, rules: Rules, driver: Driver, make: Make): Move[] {
   const last = make(`${edge.step} ended, and all of it`);
   write(last.next);
   return [last];
-}
-
-/** Whether there is no way back once this was begun. */
-function isFinal(kind: Kind, effect: Effect): boolean {
-  if (kind === "restore") return effect === "open-target";
-  return effect === (kind === "activation" ? "switch-target-on" : "promote-target");
 }
 
 /** Where the stack of an update is; `data` is nowhere in particular. */

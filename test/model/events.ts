@@ -46,9 +46,8 @@ export function events(state: State, rules: Rules): Move[] {
       continue;
     }
     if (site.database === "none") continue;
-    if (site.database !== "primary") {
-      if (rules.fencedTurnsSwitchOff && stepsAside(state, place, { action: "idle" }))
-        add(`${name}'s guard turns its switch off`, (next) => (next.sites[place].switch = 0));
+    if (site.database !== "primary" && rules.fencedTurnsSwitchOff && stepsAside(state, place, { action: "idle" })) {
+      add(`${name}'s guard turns its switch off`, (next) => (next.sites[place].switch = 0));
     }
     if (site.database === "stale") continue;
     if (site.database === "replica") {

@@ -99,24 +99,25 @@ export function services({ tiers }: Topology, after: string): Segment[] {
 }
 
 /** The takeover switch, on before the promotion, keeps the sites before this one out of DNS, also where they still answer. */
-export function traffic({ traffic: { healthInterval, takeoverFailures, ttl } }: Topology): Segment {
-  return {
-    name: "traffic",
-    ms: healthInterval * takeoverFailures + ttl,
-    from: `traffic.healthInterval ${formatDuration(healthInterval)} × traffic.takeoverFailures ${takeoverFailures} + traffic.ttl ${formatDuration(ttl)}`,
-    figures: ["healthCheck", "alias"],
-    after: ["fence"],
-  };
+export function traffic(topology: Topology): Segment {
+  return { name: "traffic", ...turned(topology, "takeoverFailures"), after: ["fence"] };
 }
 
-/** A site that was dormant answers, its health check has heard of it, and resolvers have forgotten what they were told before. */
-export function awake({ traffic: { healthInterval, healthFailures, ttl } }: Topology): Segment {
+/** A site that was dormant answers. */
+export function awake(topology: Topology): Segment {
+  return { name: "health check", ...turned(topology, "healthFailures"), after: ["services"] };
+}
+
+/** A health check has changed its mind, and resolvers have forgotten what they were told before. */
+function turned(
+  { traffic: settings }: Topology,
+  failures: "healthFailures" | "takeoverFailures",
+): Pick<Segment, "ms" | "from" | "figures"> {
+  const { healthInterval, ttl } = settings;
   return {
-    name: "health check",
-    ms: healthInterval * healthFailures + ttl,
-    from: `traffic.healthInterval ${formatDuration(healthInterval)} × traffic.healthFailures ${healthFailures} + traffic.ttl ${formatDuration(ttl)}`,
+    ms: healthInterval * settings[failures] + ttl,
+    from: `traffic.healthInterval ${formatDuration(healthInterval)} × traffic.${failures} ${settings[failures]} + traffic.ttl ${formatDuration(ttl)}`,
     figures: ["healthCheck", "alias"],
-    after: ["services"],
   };
 }
 
