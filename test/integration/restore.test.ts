@@ -151,7 +151,7 @@ describe("a restore of the active site's database", () => {
 
   it("does not fail over to the replica of the damaged one without a word", async () => {
     const ended = await circle.fails(["failover", "--to", "secondary", "--unreachable", "primary", "--accept-unfenced", "a test"], 3);
-    expect(ended.stderr).toMatch(/replica is of the database that primary left[^]*reprotect --site secondary/);
+    expect(ended.stderr).toMatch(/replica is of a database that the service has left[^]*reprotect --site secondary/);
     const planned = await circle.fails(["switchover", "--to", "secondary"], 3);
     expect(planned.stderr).toMatch(/no replica of primary's[^]*reprotect --site secondary/);
   });
