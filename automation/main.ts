@@ -3,7 +3,7 @@ import manifest from "../package.json";
 import { bundleVerbs } from "./bundle/verbs";
 import { journalFolder } from "./changeover/incidents";
 import { EXIT } from "./errors";
-import { paint, say, sayJson } from "./output";
+import { paintError, say, sayJson } from "./output";
 import { backupVerbs } from "./verbs/backups";
 import { changeoverVerbs } from "./verbs/changeovers";
 import { complianceVerb } from "./verbs/compliance";
@@ -30,7 +30,7 @@ export function complain(error: unknown): number {
   const { exitCode, message, stack } = error as Error & { exitCode?: number };
   const word =
     exitCode === EXIT.badInput ? "bad input" : exitCode === EXIT.refused ? "refused" : exitCode === EXIT.stopped ? "stopped" : "error";
-  process.stderr.write(`${paint.red(`${word}:`)} ${message}\n`);
+  process.stderr.write(`${paintError.red(`${word}:`)} ${message}\n`);
   if (exitCode === undefined && process.env["CHANGEOVER_DEBUG"]) process.stderr.write(`${stack ?? ""}\n`);
   return exitCode ?? EXIT.fault;
 }

@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { stripVTControlCharacters, styleText } from "node:util";
 
 /** Columns as wide as their widest cell; colours do not count. */
 export function table(headers: string[], rows: string[][]): string {
@@ -8,12 +8,11 @@ export function table(headers: string[], rows: string[][]): string {
       .map((cell, i) => cell + " ".repeat((widths[i] ?? 0) - visible(cell)))
       .join("  ")
       .trimEnd();
-  return [pc.bold(line(headers)), ...rows.map(line)].join("\n");
+  return [paint.bold(line(headers)), ...rows.map(line)].join("\n");
 }
 
 function visible(text: string): number {
-  // eslint-disable-next-line no-control-regex -- the escape is what a colour begins with
-  return text.replace(/\u001b\[\d+m/g, "").length;
+  return stripVTControlCharacters(text).length;
 }
 
 /** One line of text on standard output. */
@@ -26,4 +25,20 @@ export function sayJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-export const paint = pc;
+/** Colours for what goes to a stream: none where it is no terminal, unless FORCE_COLOR asks for them; NO_COLOR turns them off. */
+export function paintFor(stream: NodeJS.WritableStream) {
+  const style = (format: "bold" | "dim" | "red" | "green" | "yellow" | "cyan") => (text: string) => styleText(format, text, { stream });
+  return {
+    bold: style("bold"),
+    dim: style("dim"),
+    red: style("red"),
+    green: style("green"),
+    yellow: style("yellow"),
+    cyan: style("cyan"),
+  };
+}
+
+/** For standard output. */
+export const paint = paintFor(process.stdout);
+/** For standard error. */
+export const paintError = paintFor(process.stderr);

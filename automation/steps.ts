@@ -1,5 +1,5 @@
-import pc from "picocolors";
 import { formatDuration } from "../topology/duration";
+import { paintError as paint } from "./output";
 
 type State = "running" | "done" | "failed";
 
@@ -12,7 +12,7 @@ interface Step {
   note?: string;
 }
 
-const MARK: Record<State, string> = { running: "…", done: pc.green("✔"), failed: pc.red("✘") };
+const MARK: Record<State, string> = { running: "…", done: paint.green("✔"), failed: paint.red("✘") };
 
 /**
  * A live list of steps with elapsed time against budget, on standard error. On a terminal it is drawn in place; elsewhere
@@ -61,7 +61,7 @@ export class StepList {
   /** A line that stays, above the list or between its lines. */
   warn(message: string): void {
     if (this.live && this.drawn > 0) process.stderr.write(`\u001b[${this.drawn}A\u001b[J`);
-    process.stderr.write(`${pc.yellow("warning:")} ${message}\n`);
+    process.stderr.write(`${paint.yellow("warning:")} ${message}\n`);
     this.drawn = 0;
     if (this.live) this.draw();
   }
@@ -87,8 +87,8 @@ export class StepList {
 
   private line(step: Step): string {
     const took = formatDuration(step.tookMs ?? performance.now() - step.startedAt);
-    const budget = step.budgetMs === undefined ? "" : pc.dim(` of ${formatDuration(step.budgetMs)}`);
-    const note = step.note ? pc.dim(`  ${step.note}`) : "";
+    const budget = step.budgetMs === undefined ? "" : paint.dim(` of ${formatDuration(step.budgetMs)}`);
+    const note = step.note ? paint.dim(`  ${step.note}`) : "";
     return `${MARK[step.state]} ${step.title.padEnd(44)} ${took.padStart(7)}${budget}${note}`;
   }
 

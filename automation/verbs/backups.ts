@@ -1,7 +1,7 @@
 import { Option, type Command } from "commander";
 import { EXIT, Stopped } from "../errors";
 import { onInterrupt } from "../interrupts";
-import { paint, say, sayJson } from "../output";
+import { paint, paintError, say, sayJson } from "../output";
 import { StepList } from "../steps";
 import { common, examples, open, span, type Common } from "./options";
 
@@ -79,7 +79,7 @@ function watcher(program: Command): void {
             else say(`${found.at} ${found.sound ? paint.green("sound") : paint.red(found.problems.join("\n  "))}`);
           },
           onFault: (message) => {
-            process.stderr.write(`${paint.red("not recorded:")} ${message}\n`);
+            process.stderr.write(`${paintError.red("not recorded:")} ${message}\n`);
           },
         });
         process.exitCode = record.sound ? EXIT.done : EXIT.objectiveMissed;

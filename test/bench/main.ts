@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { EXIT, Refused, Stopped } from "../../automation/errors";
 import { onInterrupt } from "../../automation/interrupts";
 import { complain } from "../../automation/main";
-import { paint, say, sayJson } from "../../automation/output";
+import { paintError, say, sayJson } from "../../automation/output";
 import { StepList } from "../../automation/steps";
 import { runningLab } from "../../lab/control";
 import { labDown } from "../../lab/down";
@@ -43,7 +43,7 @@ async function main(argv: string[]): Promise<number> {
   else say(page);
   const missed = goalsOf(figures).filter(({ met }) => !met);
   for (const { name, measured: value, target } of missed)
-    process.stderr.write(`${paint.red("missed:")} ${name}: ${value}, to reach ${target}\n`);
+    process.stderr.write(`${paintError.red("missed:")} ${name}: ${value}, to reach ${target}\n`);
   return missed.length > 0 ? EXIT.objectiveMissed : EXIT.done;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 
-const ROOT = join(__dirname, "..", "..", "..");
+const ROOT = join(__dirname, "..", "..");
 
 it("a command whose output nobody reads any more comes to its end", async () => {
   const folder = mkdtempSync(join(tmpdir(), "output-"));
