@@ -104,7 +104,7 @@ const databaseIsReplica: Guard = ({ to, database, continues, returns }) => {
 const nothingTaken: Guard = ({ to, returns, acceptLoss }) =>
   returns?.opened && acceptLoss === undefined
     ? {
-        reason: `${returns.from} was opened for writes before it was lost, and ${to} has none that it took`,
+        reason: `${returns.from} was opened for writes before it was lost, or may have been, and ${to} has none that it took`,
         satisfy: `changeover resume once ${returns.from} is back; or --accept-loss "reason": a re-protection of ${returns.from} lists them then`,
       }
     : undefined;

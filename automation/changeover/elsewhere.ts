@@ -5,11 +5,11 @@ import type { SiteName } from "../../topology/schema";
 import { Refused } from "../errors";
 import type { Environment } from "../facts";
 import { processLives } from "../../setup/process.mjs";
-import { PARTIAL, entriesOf, type JournalEntry } from "../journal";
+import { Journal, PARTIAL, entriesOf, readJournal, type JournalEntry } from "../journal";
 import type { StepList } from "../steps";
 import { forgetOpen, JournalCopies, openCopies, readCopies, type CopyTarget } from "./copies";
-import { openingOf, isOver, type Incident, type Opening } from "./incident";
-import { isKnown, journalFile, openIncident, partialJournals } from "./incidents";
+import { FETCHED, openingOf, isOver, type Incident, type Opening } from "./incident";
+import { isKnown, journalFile, journalsIn, openIncident, partialJournals } from "./incidents";
 
 /** A changeover without an end whose journal is in a control bucket and not on this machine. */
 export interface Elsewhere {
@@ -37,10 +37,38 @@ export async function openElsewhere(env: Environment, target: CopyTarget): Promi
   return (await Promise.all(strange.map((id) => lookAt(target, id)))).flat();
 }
 
-/** From here on the incident's journal is copied to a site's control bucket. */
-export function copyJournal(env: Environment, incident: Incident, site: SiteName): void {
-  const [target] = controlBuckets(env, [site]);
-  if (target) incident.copyTo(new JournalCopies(target, incident.id));
+/** From here on the incident's journal is copied to the control buckets of these sites. */
+export function copyJournal(env: Environment, incident: Incident, ...sites: SiteName[]): void {
+  for (const target of controlBuckets(env, sites)) incident.copyTo(new JournalCopies(target, incident.id));
+}
+
+/**
+ * Tells the buckets that an incident is copied to what those that it took over from have come to: to another machine they
+ * would be without an end.
+ */
+export async function copySuperseded(env: Environment, incident: Incident): Promise<void> {
+  // Until it was approved it took nothing over.
+  if (!incident.has("approve")) return;
+  const { opening, copiedTo, list } = incident;
+  const journals = new Map(journalsIn(env.workspace.environment).map(({ id, file }) => [id, file]));
+  for (let before = opening.supersedes; before;) {
+    const { id } = before;
+    const file = journals.get(id);
+    const entries = file === undefined ? [] : readJournal(file);
+    // The disk that did not take it whole is not asked how it ended, but this one has.
+    const over = isOver(entries) ? entries : [];
+    await Promise.all(
+      copiedTo.map(async (target) => {
+        const copies = new JournalCopies(target, id);
+        for (const entry of over) copies.add(entry);
+        copies.over();
+        const failure = await copies.flush();
+        if (failure) list.warn(`that ${id} is over could not be said in ${target.site}'s control bucket: ${failure.message}`);
+        copies.close();
+      }),
+    );
+    before = entries.length > 0 ? openingOf(entries).supersedes : undefined;
+  }
 }
 
 async function lookAt(target: CopyTarget, id: string): Promise<Elsewhere[]> {
@@ -58,7 +86,8 @@ export function describeElsewhere({ id, site, opening, openedAt }: Elsewhere): s
 }
 
 /**
- * Takes the journal of a changeover, whose driver ran on another machine, from a site's control bucket.
+ * Takes the journal of a changeover, whose driver ran on another machine, from a site's control bucket. It may lack what that
+ * driver did last, and says so from then on.
  * @param wanted @default the newest that has no end
  * @throws BadInput for a site that is none; Refused where the bucket has no such journal
  */
@@ -69,13 +98,17 @@ export async function fetchJournal(env: Environment, site: SiteName, wanted: str
     throw new BadInput([{ path: "--from", value: site, message: `a site of the topology: ${sites}` }]);
   }
   list.start("fetch", `Read the journal in ${target.bucket}`);
-  const incident = wanted ?? (await openCopies(target)).at(-1);
-  const lines = incident === undefined ? [] : await readCopies(target, incident);
+  const open = await openCopies(target);
+  const incident = wanted ?? open.at(-1);
+  const lines = incident === undefined || !open.includes(incident) ? [] : await readCopies(target, incident);
   if (incident === undefined || lines.length === 0)
-    throw new Refused(`${target.bucket} has no journal ${wanted === undefined ? "without an end" : `of ${wanted}`}`, "name another site");
+    throw new Refused(`${target.bucket} has no journal ${wanted === undefined ? "" : `of ${wanted} `}without an end`, "name another site");
   const file = journalFile(env.workspace.environment, incident);
-  if (existsSync(file)) throw new Refused(`${file} exists: that changeover ran on this machine`, "leave --from out");
+  if (existsSync(file)) throw new Refused(`${file} exists: this machine has that changeover's journal`, "leave --from out");
   write(file, entriesOf(lines, `${target.bucket}: ${incident}`));
+  const journal = Journal.reopen(file);
+  journal.append({ event: FETCHED, detail: { from: target.bucket } });
+  journal.close();
   list.done("fetch", `${incident}, ${lines.length} entries`);
 }
 

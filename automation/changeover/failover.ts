@@ -118,7 +118,7 @@ export async function failover(
     return { kind: "failover", from, to, epoch, ...(await takeover.report(decidedMs, fencedMs)), ...(fenced && { fenced }) };
   } catch (error) {
     await takeover.abandon("stopped");
-    if (error instanceof Refused && !incident.begun("promote")) await workspace.configure(to, decision.before);
+    if (error instanceof Refused && !incident.mayBind) await workspace.configure(to, decision.before);
     throw error;
   } finally {
     letGo();

@@ -5,9 +5,9 @@ import { Stopped } from "../errors";
 import { Journal, readJournal, type JournalEntry, type JournalRecord } from "../journal";
 import type { StepList } from "../steps";
 import type { Outputs } from "../workspace";
-import type { JournalCopies } from "./copies";
+import type { CopyTarget, JournalCopies } from "./copies";
 import type { StepTiming } from "./report";
-import { stateAfter, type Kind, type State, type Step } from "./table";
+import { IRREVERSIBLE, stateAfter, type Kind, type State, type Step } from "./table";
 
 /** Which process does it. */
 export interface Driver {
@@ -77,12 +77,20 @@ export function isOver(entries: readonly JournalEntry[]): boolean {
   return entries.some(({ event }) => (TERMINAL as readonly string[]).includes(event));
 }
 
+/** Whether a journal is a copy that was fetched, which may lack its last entries. */
+export function wasFetched(entries: readonly JournalEntry[]): boolean {
+  return entries.some(({ event }) => event === FETCHED);
+}
+
+/** Said by the machine that fetches a journal from a control bucket. */
+export const FETCHED = "fetched";
+
 /** One changeover under way: its journal, its state in the table, the list of steps that the operator sees. */
 export class Incident {
   readonly timings: StepTiming[] = [];
   private readonly opened = performance.now();
   private readonly entries: JournalEntry[];
-  private copies: JournalCopies | undefined;
+  private readonly copies: JournalCopies[] = [];
   private told = false;
   private closed = false;
 
@@ -181,6 +189,16 @@ export class Incident {
     return Object.fromEntries(kept.map(({ part, outputs }) => [part, outputs]));
   }
 
+  /** Whether it may lack what its driver, on another machine, did last: its journal was fetched from a control bucket. */
+  get fetched(): boolean {
+    return wasFetched(this.entries);
+  }
+
+  /** Whether it may be past its point of no return, as far as its journal can tell. */
+  get mayBind(): boolean {
+    return this.fetched || this.begun(IRREVERSIBLE[this.kind]);
+  }
+
   /** Writes a stack's outputs down, once. */
   keepOutputs(part: string, outputs: Outputs | undefined): void {
     if (outputs && !(part in this.outputs)) this.note({ event: "outputs", detail: { part, outputs } satisfies Kept });
@@ -193,18 +211,24 @@ export class Incident {
 
   /** From here on every entry, and those so far, also go to a control bucket. */
   copyTo(copies: JournalCopies): void {
-    this.copies = copies;
+    this.copies.push(copies);
     for (const entry of this.entries) copies.add(entry);
   }
 
-  /** Writes an entry; waits for the copy only where the disk does not take it. @throws Stopped where neither does */
+  /** The buckets that it is copied to. */
+  get copiedTo(): CopyTarget[] {
+    return this.copies.map(({ target }) => target);
+  }
+
+  /** Writes an entry; waits for a copy only where the disk does not take it. @throws Stopped where neither does */
   async record(record: JournalRecord): Promise<void> {
     this.note(record);
     if (!this.journal.broken) return;
-    const failure = this.copies ? await this.copies.flush() : new Error("no control bucket is known yet");
-    if (failure) {
+    const failures = await Promise.all(this.copies.map((copies) => copies.flush()));
+    if (failures.every((failure) => failure !== undefined)) {
+      const why = failures.map(({ message }) => message).join("; ") || "none is known yet";
       throw new Stopped(
-        `the journal can be written nowhere: ${this.file}: ${this.journal.broken.message}; control bucket: ${failure.message}`,
+        `the journal can be written nowhere: ${this.file}: ${this.journal.broken.message}; control bucket: ${why}`,
         "free space on that disk, or point CHANGEOVER_JOURNALS at another one, then: changeover resume",
       );
     }
@@ -231,10 +255,14 @@ export class Incident {
   /** The last entry; then all that is to be copied is. */
   async finish(record: JournalRecord & { event: (typeof TERMINAL)[number] | "stopped" }): Promise<void> {
     this.note(record);
-    if (isOver(this.entries)) this.copies?.over();
-    const failure = await this.copies?.flush();
-    if (failure) this.list.warn(`the journal could not be copied to the control bucket: ${failure.message}`);
-    this.copies?.close();
+    await Promise.all(
+      this.copies.map(async (copies) => {
+        if (isOver(this.entries)) copies.over();
+        const failure = await copies.flush();
+        if (failure) this.list.warn(`the journal could not be copied to ${copies.target.site}'s control bucket: ${failure.message}`);
+        copies.close();
+      }),
+    );
     this.closed = true;
     this.journal.close();
   }
@@ -244,7 +272,7 @@ export class Incident {
     if (this.closed) return;
     const entry = this.journal.append(record);
     this.entries.push(entry);
-    this.copies?.add(entry);
+    for (const copies of this.copies) copies.add(entry);
   }
 }
 

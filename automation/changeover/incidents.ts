@@ -5,7 +5,7 @@ import { processLives } from "../../setup/process.mjs";
 import { hostname } from "node:os";
 import type { SiteName } from "../../topology/schema";
 import { PARTIAL, readJournal, type JournalEntry } from "../journal";
-import { enginesOf, isOver, openingOf, type Engine, type Opening, type Superseded } from "./incident";
+import { enginesOf, isOver, openingOf, wasFetched, type Engine, type Opening, type Superseded } from "./incident";
 import { binds, stateAfter, type State } from "./table";
 
 /** An incident that has no end in its journal. */
@@ -17,6 +17,8 @@ export interface OpenIncident extends Superseded {
   running: boolean;
   /** Its disk did not take all of it; its copy in a control bucket says how far it came. */
   partial: boolean;
+  /** It is such a copy, from another machine, and may lack that one's last entries. */
+  fetched: boolean;
 }
 
 /** Journals live outside the checkout, so that a changeover leaves it clean: CHANGEOVER_JOURNALS, or the cache folder. */
@@ -113,6 +115,7 @@ function describeOpen(id: string, file: string, entries: JournalEntry[]): Omit<O
     engines: [...(before?.engines ?? []), ...enginesOf(entries)],
     promoting: before?.promoting === true || begun.some((step) => binds(opening.kind, step)),
     opened: before?.opened === true || begun.includes("open"),
+    fetched: wasFetched(entries),
     running: here && entries.at(-1)?.event !== "stopped" && processLives(driver),
   };
 }

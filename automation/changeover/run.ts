@@ -2,14 +2,15 @@ import { BadInput } from "../../topology/errors";
 import { sitesThatAre } from "../../topology/roles";
 import type { SiteName } from "../../topology/schema";
 import { Refused, Stopped } from "../errors";
-import { factsOf, siteFacts, type Environment } from "../facts";
+import { databaseState, factsOf, siteFacts, type Environment } from "../facts";
+import { readJournal } from "../journal";
 import type { StepList } from "../steps";
 import { activation, giveUpActivation, type ActivationRequest } from "./activation";
-import { completeJournals, controlBuckets, copyJournal, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
+import { completeJournals, controlBuckets, copyJournal, copySuperseded, describeElsewhere, fetchJournal, openElsewhere } from "./elsewhere";
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
-import { Incident, thisDriver, type Opening } from "./incident";
-import { journalFile, newIncidentId, openIncident, type OpenIncident } from "./incidents";
+import { Incident, isOver, thisDriver, type Opening } from "./incident";
+import { isKnown, journalFile, journalsIn, newIncidentId, openIncident, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites } from "./move";
 import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
@@ -54,7 +55,8 @@ export async function begin<K extends Kind>(
   // A failover decides nothing by an old journal, and may have no time, or nowhere, to ask for a copy.
   const unplanned = UNPLANNED.includes(kind);
   if (!unplanned) await completeJournals(env, list);
-  else if ("supersedes" in request && request.supersedes !== undefined) await fetchJournal(env, request.to, request.supersedes, list);
+  else if ("supersedes" in request && request.supersedes !== undefined && !isKnown(environment, request.supersedes))
+    await fetchJournal(env, request.to, request.supersedes, list);
   const open = openIncident(environment);
   if (open?.running) {
     throw new Refused(
@@ -67,13 +69,14 @@ export async function begin<K extends Kind>(
     throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
   }
   const id = newIncidentId();
+  const unsure = open?.partial === true || open?.fetched === true;
   const supersedes = open && {
     id: open.id,
     openedAt: open.openedAt,
     epoch: open.epoch,
     move: open.move,
-    promoting: open.promoting || open.partial,
-    opened: open.opened,
+    promoting: open.promoting || unsure,
+    opened: open.opened === true || unsure,
     engines: open.engines,
   };
   const opening: Opening = { kind, environment, request: { ...request }, driver: thisDriver(), ...(supersedes && { supersedes }) };
@@ -83,7 +86,13 @@ export async function begin<K extends Kind>(
     await others;
     return confirm(question);
   };
-  return execute(env, Incident.open(journalFile(environment, id), id, opening, list), request, asked);
+  try {
+    return await execute(env, Incident.open(journalFile(environment, id), id, opening, list), request, asked);
+  } catch (error) {
+    // What another machine has under way is why a guard objects, and the better thing to say.
+    if (error instanceof Refused) await others;
+    throw error;
+  }
 }
 
 /**
@@ -161,6 +170,7 @@ async function execute(env: Environment, incident: Incident, request: Requests[K
     const result = await run(env, incident, request, confirm);
     const { state } = incident;
     await incident.finish({ event: "finished", detail: { state, result } });
+    await copySuperseded(env, incident);
     const shared = {
       incident: incident.id,
       startedAt,
@@ -238,7 +248,8 @@ function remember({ workspace }: Environment, { outputs }: Incident): void {
 
 /**
  * Copies the journal to the control bucket of a site that is not being left: of the target, of the one beside that which is
- * restored, or of the active site, which a re-protection knows once it has looked.
+ * restored, or of the active site, which a re-protection knows once it has looked; a switchover's also to the one of the site that
+ * it leaves, once it has looked: either may be lost.
  */
 function copy(env: Environment, incident: Incident, request: Requests[Kind]): void {
   const site =
@@ -247,15 +258,17 @@ function copy(env: Environment, incident: Incident, request: Requests[Kind]): vo
       : incident.kind === "reprotect"
         ? (incident.detailOf("assess")?.["decision"] as { active: SiteName } | undefined)?.active
         : sitesThatAre("warm", env.topology).find((name) => name !== request.site);
-  if (site !== undefined) copyJournal(env, incident, site);
+  const left = incident.kind === "switchover" ? decisionOf(incident)?.from : undefined;
+  copyJournal(env, incident, ...[site, left].filter((name) => name !== undefined));
 }
 
 /** Ends the incident that an approved failover takes over from. */
 async function supersede({ id, opening, list }: Incident): Promise<void> {
   if (!opening.supersedes) return;
-  const left = openIncident(opening.environment, opening.supersedes.id);
+  const before = opening.supersedes.id;
+  const left = journalsIn(opening.environment).find((journal) => journal.id === before);
   // One that its disk did not take whole cannot be gone on with; that it is over is told by this incident's journal.
-  if (!left || left.partial) return;
+  if (!left || left.partial || isOver(readJournal(left.file))) return;
   const incident = Incident.resume(left.file, list);
   await incident.finish({ event: "superseded", detail: { by: id, state: incident.state } });
 }
@@ -265,14 +278,17 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
   const { kind } = open.opening;
   const incident = Incident.resume(open.file, list);
   const retreat = retreatFrom(kind, incident.state);
-  if (!retreat || incident.begun(IRREVERSIBLE[kind]) || open.promoting) {
+  const decision = kind === "reprotect" ? undefined : decisionOf(incident);
+  const refuse = async (why: string): Promise<Refused> => {
     await incident.finish({ event: "stopped", detail: { message: "cannot be given up", state: incident.state } });
-    throw new Refused(`${open.id} is past the point of return: ${describe(open)}`, `changeover resume finishes it${wayBack(incident)}`);
-  }
+    return new Refused(`${open.id} ${why}: ${describe(open)}`, `changeover resume finishes it${wayBack(incident)}`);
+  };
+  if (!retreat || incident.begun(IRREVERSIBLE[kind]) || open.promoting) throw await refuse("is past the point of return");
+  if (incident.fetched && decision && !(await isReplica(env, kind, decision.to)))
+    throw await refuse("may be past the point of return, as the copy of its journal may lack the last entries");
   if (!(await confirm(`Give up ${open.id} (${describe(open)})?`))) throw new Refused("the operator said no", "nothing was changed");
   remember(env, incident);
   copy(env, incident, open.opening.request as unknown as Requests[Kind]);
-  const decision = kind === "reprotect" ? undefined : decisionOf(incident);
   if (kind === "activation" && decision) {
     await giveUpActivation(env, incident, decision, "given up by the operator");
     if (open.opening.supersedes) await unfence(env, incident, decision.from, decision.fromEpoch);
@@ -289,6 +305,14 @@ async function abort(env: Environment, open: OpenIncident, list: StepList, confi
     }
   }
   await incident.finish({ event: "aborted", detail: { by: thisDriver(), state: retreat.to } });
+  await copySuperseded(env, incident);
+}
+
+/** Whether the target of a move answers as what it was before its promotion. */
+async function isReplica(env: Environment, kind: Kind, to: SiteName): Promise<boolean> {
+  if (kind !== "switchover" && kind !== "failover") return false;
+  const { kind: is } = await databaseState(factsOf(await siteFacts(env), to), await env.workspace.secrets(to));
+  return is === "replica";
 }
 
 /** Whoever gives a failover up says that the old site serves: it is asked, also where it was named unreachable before. */

@@ -12,6 +12,7 @@ import { onInterrupt } from "../interrupts";
 import { probeWorkloads, type WorkloadState } from "../probes/cluster";
 import { adminClient, hangUp, type DatabaseState } from "../probes/database";
 import { listDiverged } from "./diverged";
+import { copyJournal } from "./elsewhere";
 import { fenceSite } from "./fence";
 import { pick, type Confirm } from "./failover";
 import { GivenUp } from "./given-up";
@@ -131,6 +132,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
       const fromEpoch = found.epoch - 1;
       const before = { ...pick(settings, ["activeSite", "epoch", "protectedBy", "capacity", "confirmedUntil"]) };
       decision = { from: found.from, to: found.to, epoch: found.epoch, fromEpoch, before };
+      copyJournal(env, incident, found.from);
       return { decision, active: found.active, replica: found.replica, note: `${found.to} streams from ${found.from} and is ready` };
     });
   }
@@ -141,7 +143,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   if (incident.begun("promote")) await settleOwn(env, incident, to);
   const reached = await databaseState(target, secrets);
   /** Whether a run that stopped had promoted the target already: then nothing before that is to be done any more. */
-  const promoted = incident.begun("promote") && reached.kind === "primary";
+  const promoted = incident.mayBind && reached.kind === "primary";
 
   if (!incident.has("compare") && !promoted) {
     await incident.step("compare", "Compare every table, as a dry run", async () => {
@@ -173,7 +175,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   };
   const letGo = onInterrupt(interrupt);
   try {
-    const pause = { from: incident.beganAt("pause")?.getTime() ?? 0, to: 0 };
+    const pause = { from: incident.beganAt("pause")?.getTime() ?? Date.now(), to: 0 };
     let pausedLsn = incident.detailOf("pause")?.["lsn"] as string | undefined;
     let decidedMs = incident.clock();
     if (promoted) await takeover.arm();
@@ -226,7 +228,8 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
     return { kind: "switchover", from, to, epoch, pause, ...(await takeover.report(decidedMs, fencedMs)) };
   } catch (error) {
     await takeover.abandon("stopped");
-    if (incident.begun("promote") || !retreatFrom("switchover", incident.state)) throw error;
+    const bound = incident.begun("promote") || (incident.fetched && reached.kind !== "replica");
+    if (bound || !retreatFrom("switchover", incident.state)) throw error;
     await giveUp(env, incident, decision, (error as Error).message);
     throw error instanceof Refused
       ? error

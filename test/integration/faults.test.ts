@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { readCopies } from "../../automation/changeover/copies";
+import { openCopies, readCopies, type CopyTarget } from "../../automation/changeover/copies";
+import { controlBuckets } from "../../automation/changeover/elsewhere";
 import type { MoveReport } from "../../automation/changeover/report";
 import { retreatFrom, stepsOf } from "../../automation/changeover/table";
 import { readJournal } from "../../automation/journal";
+import { Objects } from "../../automation/objects";
 import { namesFor } from "../../topology/names";
 import { askLab } from "../../lab/control";
 import { Circle, type Roles } from "./circle";
@@ -50,6 +52,13 @@ async function expectMoved(): Promise<void> {
   await lab().expectLeft(after);
 }
 
+function controlBucketOf(site: string): CopyTarget {
+  const { topology, workspace } = lab();
+  const [target] = controlBuckets({ topology, workspace, names: namesFor(topology, workspace.environment) }, [site]);
+  if (!target) throw new Error(`no control bucket of ${site}`);
+  return target;
+}
+
 async function chaos(...args: string[]): Promise<void> {
   const ended = await changeover(["lab", "chaos", ...args]);
   expect(ended.code, ended.stderr).toBe(0);
@@ -75,6 +84,20 @@ describe("a switchover is given up at every step before the promotion", () => {
     const refused = await lab().fails(["resume", "--abort"], 3);
     expect(refused.stderr).toMatch(/past the point of return/);
     await lab().done(["resume"]);
+    await expectMoved();
+  });
+
+  it("nor by another machine, whose copy of the journal does not know of the promotion", async () => {
+    const { file, incident } = await killedAt([...switchover(), ...YES], { step: "open", on: "end" }, lab().env);
+    const promotion = readJournal(file).findIndex(({ event, step }) => event === "begin" && step === "promote");
+    const { region, bucket } = controlBucketOf(after.active);
+    const objects = new Objects(region);
+    for (const key of (await objects.list(bucket, `journals/${incident}/`)).sort().slice(promotion)) await objects.remove(bucket, key);
+    objects.close();
+    rmSync(file);
+    const refused = await lab().fails(["resume", "--from", after.active, "--abort"], 3);
+    expect(refused.stderr).toMatch(/may be past the point of return/);
+    expect(await lab().done<MoveReport>(["resume"])).toMatchObject({ kind: "switchover", epoch: after.epoch });
     await expectMoved();
   });
 });
@@ -131,6 +154,20 @@ describe("a region is lost during a switchover", () => {
     await expectReturned();
   });
 
+  it("the target and the driver's machine, at the promotion, and both stay away: the role goes back by the journal's copy", async () => {
+    const { file, incident } = await killedAt([...switchover(), ...YES], { step: "promote", on: "begin" }, lab().env);
+    await lab().lose(roles.standby);
+    rmSync(file);
+    const back = [...["failover", "--to", roles.active], ...lost()];
+    expect((await lab().fails(back, 3)).stderr).toContain(`--supersede ${incident}`);
+    const opened = await lab().fails([...back, "--supersede", incident], 3);
+    expect(opened.stderr).toMatch(/may have been[^]*--accept-loss/);
+    await expectReturned("--supersede", incident, "--accept-loss", "nobody knows what its driver did last");
+    // To any other machine it is over.
+    expect(await openCopies(controlBucketOf(roles.active))).toEqual([]);
+    expect((await readCopies(controlBucketOf(roles.active), incident)).at(-1)).toContain('"event":"superseded"');
+  });
+
   it("the target, at its promotion, and it stays away: the other site takes its role back, in an epoch of its own", async () => {
     const stopped = await atStepOf("drain", () => lab().lose(roles.standby), [...switchover(), ...YES], lab().env);
     const { changeover: left } = await lab().status();
@@ -143,13 +180,14 @@ describe("a region is lost during a switchover", () => {
     await expectReturned();
   });
 
-  async function expectReturned(): Promise<void> {
+  const lost = (): string[] => ["--unreachable", roles.standby, "--accept-unfenced", "the test took it away"];
+
+  async function expectReturned(...more: string[]): Promise<void> {
     const doors = await lab().doors([roles.active, roles.standby]);
     const home = ["failover", "--to", roles.active];
-    const lost = ["--unreachable", roles.standby, "--accept-unfenced", "the test took it away"];
     expect((await lab().fails(home, 3)).stderr).toMatch(/resume finishes it/);
     const back: Roles = { ...roles, epoch: roles.epoch + 2 };
-    expect(await lab().done<MoveReport>([...home, ...lost])).toMatchObject({
+    expect(await lab().done<MoveReport>([...home, ...lost(), ...more])).toMatchObject({
       kind: "failover",
       from: roles.standby,
       to: roles.active,
@@ -204,9 +242,7 @@ describe("a switchover under trouble", () => {
     expect(ended.stderr).toMatch(/the journal goes on in the control bucket/);
 
     const { incident } = JSON.parse(ended.stdout) as MoveReport;
-    const { topology } = lab();
-    const bucket = namesFor(topology, "lab").site(after.active).controlBucket;
-    const copied = await readCopies({ site: after.active, region: topology.sites[after.active]?.region ?? "", bucket }, incident);
+    const copied = await readCopies(controlBucketOf(after.active), incident);
     const folder = mkdtempSync(join(tmpdir(), "changeover-copied-"));
     try {
       const file = join(folder, "journal.jsonl");

@@ -2,8 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { JournalCopies } from "../../../automation/changeover/copies";
-import { completeJournals, controlBuckets, describeElsewhere, fetchJournal, openElsewhere } from "../../../automation/changeover/elsewhere";
+import { JournalCopies, openCopies, readCopies } from "../../../automation/changeover/copies";
+import {
+  completeJournals,
+  controlBuckets,
+  copySuperseded,
+  describeElsewhere,
+  fetchJournal,
+  openElsewhere,
+} from "../../../automation/changeover/elsewhere";
 import { Incident, thisDriver, type Opening } from "../../../automation/changeover/incident";
 import { journalFile, openIncident } from "../../../automation/changeover/incidents";
 import type { Environment } from "../../../automation/facts";
@@ -92,10 +99,33 @@ describe("another machine's changeover", () => {
     await begun();
     moveAway();
     await fetchJournal(env, "secondary", undefined, list);
-    expect(openIncident("lab")).toMatchObject({ id: ID, state: "assessed", partial: false });
-    await expect(fetchJournal(env, "secondary", ID, list)).rejects.toThrow(/ran on this machine/);
+    expect(openIncident("lab")).toMatchObject({ id: ID, state: "assessed", partial: false, fetched: true });
+    await expect(fetchJournal(env, "secondary", ID, list)).rejects.toThrow(/this machine has that changeover's journal/);
     await expect(fetchJournal(env, "primary", undefined, list)).rejects.toThrow(/no journal without an end/);
     await expect(fetchJournal(env, "tertiary", undefined, list)).rejects.toThrow(/--from/);
+  });
+
+  it("is not fetched once it is over", async () => {
+    const incident = await begun();
+    await incident.finish({ event: "aborted" });
+    moveAway();
+    await expect(fetchJournal(env, "secondary", ID, list)).rejects.toThrow(new RegExp(`no journal of ${ID} without an end`));
+  });
+
+  it("is over to all machines once another one took over from it", async () => {
+    await begun();
+    const left = Incident.resume(journalFile("lab", ID), list);
+    await left.finish({ event: "superseded" });
+    const supersedes = { id: ID, openedAt: "2026-01-01T00:00:00Z", promoting: true, engines: [] };
+    const opening: Opening = { kind: "failover", environment: "lab", request: { to: "secondary" }, driver, supersedes };
+    const later = Incident.open(journalFile("lab", `${ID}1`), `${ID}1`, opening, list);
+    later.copyTo(new JournalCopies(target, later.id));
+    await copySuperseded(env, later);
+    expect(await openCopies(target)).toContain(ID);
+    await later.step("approve", "approve", () => Promise.resolve({}));
+    await copySuperseded(env, later);
+    expect(await openCopies(target)).toEqual([later.id]);
+    expect((await readCopies(target, ID)).at(-1)).toContain('"event":"superseded"');
   });
 
   it("is not taken from a copy that was altered", async () => {
