@@ -12,6 +12,9 @@ interface Step {
   note?: string;
 }
 
+/** DECAWM: a terminal cuts a line off at its edge, so that each step is one row and the next drawing finds its place. */
+const [WRAP_OFF, WRAP_ON] = ["\u001b[?7l", "\u001b[?7h"];
+
 const MARK: Record<State, string> = { running: "…", done: paint.green("✔"), failed: paint.red("✘") };
 
 /**
@@ -70,7 +73,7 @@ export class StepList {
   close(failed = false): void {
     clearInterval(this.timer);
     if (failed) for (const [id, step] of this.steps) if (step.state === "running") this.end(id, "failed");
-    if (this.live) this.draw();
+    if (this.live) this.draw(true);
   }
 
   private end(id: string, state: State, note?: string): void {
@@ -92,9 +95,10 @@ export class StepList {
     return `${MARK[step.state]} ${step.title.padEnd(44)} ${took.padStart(7)}${budget}${note}`;
   }
 
-  private draw(): void {
-    const lines = [...this.steps.values()].map((step) => `\u001b[2K${this.line(step)}\n`);
-    process.stderr.write((this.drawn > 0 ? `\u001b[${this.drawn}A` : "") + lines.join(""));
-    this.drawn = lines.length;
+  /** @param last nothing is drawn over it any more: only then may a line be as long as it is */
+  private draw(last = false): void {
+    const lines = [...this.steps.values()].map((step) => `\u001b[2K${this.line(step)}\n`).join("");
+    process.stderr.write((this.drawn > 0 ? `\u001b[${this.drawn}A` : "") + (last ? lines : `${WRAP_OFF}${lines}${WRAP_ON}`));
+    this.drawn = this.steps.size;
   }
 }
