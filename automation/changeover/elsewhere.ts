@@ -9,7 +9,7 @@ import { Journal, PARTIAL, entriesOf, readJournal, type JournalEntry } from "../
 import type { StepList } from "../steps";
 import { forgetOpen, JournalCopies, openCopies, readCopies, type CopyTarget } from "./copies";
 import { FETCHED, openingOf, isOver, type Incident, type Opening } from "./incident";
-import { isKnown, journalFile, journalsIn, openIncident, partialJournals } from "./incidents";
+import { isKnown, journalFile, journalOf, openIncident, partialJournals } from "./incidents";
 
 /** A changeover without an end whose journal is in a control bucket and not on this machine. */
 export interface Elsewhere {
@@ -50,11 +50,10 @@ export async function copySuperseded(env: Environment, incident: Incident): Prom
   // Until it was approved it took nothing over.
   if (!incident.has("approve")) return;
   const { opening, copiedTo, list } = incident;
-  const journals = new Map(journalsIn(env.workspace.environment).map(({ id, file }) => [id, file]));
   for (let before = opening.supersedes; before;) {
     const { id } = before;
-    const file = journals.get(id);
-    const entries = file === undefined ? [] : readJournal(file);
+    const journal = journalOf(env.workspace.environment, id);
+    const entries = journal ? readJournal(journal.file) : [];
     // The disk that did not take it whole is not asked how it ended, but this one has.
     const over = isOver(entries) ? entries : [];
     await Promise.all(

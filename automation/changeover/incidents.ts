@@ -21,6 +21,13 @@ export interface OpenIncident extends Superseded {
   fetched: boolean;
 }
 
+/** Where the journal of an incident is, and whether its disk did not take all of it. */
+interface JournalPlace {
+  id: string;
+  file: string;
+  partial: boolean;
+}
+
 /** Journals live outside the checkout, so that a changeover leaves it clean: CHANGEOVER_JOURNALS, or the cache folder. */
 export function journalFolder(environment: string): string {
   return process.env["CHANGEOVER_JOURNALS"] ?? join(changeoverHome(), "journals", environment);
@@ -72,7 +79,12 @@ export function knownEngines(environment: string): Engine[] {
 
 /** Whether this machine has the journal of an incident, whole or not. */
 export function isKnown(environment: string, incident: string): boolean {
-  return journalsIn(environment).some(({ id }) => id === incident);
+  return journalOf(environment, incident) !== undefined;
+}
+
+/** The journal of an incident, whole or not; `undefined` where this machine has none. */
+export function journalOf(environment: string, incident: string): JournalPlace | undefined {
+  return journalsIn(environment).find(({ id }) => id === incident);
 }
 
 /** Incidents whose journals lack entries that their disk did not take. */
@@ -81,7 +93,7 @@ export function partialJournals(environment: string): string[] {
 }
 
 /** The journals that this machine has, the oldest first. */
-export function journalsIn(environment: string): { id: string; file: string; partial: boolean }[] {
+export function journalsIn(environment: string): JournalPlace[] {
   const folder = journalFolder(environment);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

@@ -10,7 +10,7 @@ import { completeJournals, controlBuckets, copyJournal, copySuperseded, describe
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import { Incident, isOver, thisDriver, type Opening } from "./incident";
-import { isKnown, journalFile, journalsIn, newIncidentId, openIncident, type OpenIncident } from "./incidents";
+import { isKnown, journalFile, journalOf, newIncidentId, openIncident, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites } from "./move";
 import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
@@ -265,8 +265,7 @@ function copy(env: Environment, incident: Incident, request: Requests[Kind]): vo
 /** Ends the incident that an approved failover takes over from. */
 async function supersede({ id, opening, list }: Incident): Promise<void> {
   if (!opening.supersedes) return;
-  const before = opening.supersedes.id;
-  const left = journalsIn(opening.environment).find((journal) => journal.id === before);
+  const left = journalOf(opening.environment, opening.supersedes.id);
   // One that its disk did not take whole cannot be gone on with; that it is over is told by this incident's journal.
   if (!left || left.partial || isOver(readJournal(left.file))) return;
   const incident = Incident.resume(left.file, list);
