@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AwsChange, LabContext, LabPart, OutageMode } from "../part";
 import { REGIONS, type Endpoint } from "../world";
 import { killOrphans } from "./family";
@@ -21,6 +22,9 @@ import { Transfers } from "./transfers";
 
 export type { InstanceState, RdsPlane } from "./plane";
 export type { Replication } from "./replication";
+
+/** How long after moto has done something the gateway may take to tell it, on a busy machine. */
+const TOLD_WITHIN_MS = 2_000;
 
 /**
  * A PostgreSQL server for each DB instance of PostgreSQL that moto records, at `region.database(n)`.
@@ -51,6 +55,7 @@ class PostgresPlane implements LabPart, RdsPlane {
   private identity: Identity | undefined;
   private reconciling: Promise<void> | undefined;
   private reconcileAgain = false;
+  private readonly ending = new AbortController();
 
   constructor(
     private readonly lab: LabContext,
@@ -83,6 +88,7 @@ class PostgresPlane implements LabPart, RdsPlane {
 
   async stop(): Promise<void> {
     this.lab.events.off("aws", this.onChange);
+    this.ending.abort();
     while (this.reconciling) await this.reconciling;
     await this.transfers.close();
     await this.backups.end();
@@ -403,12 +409,12 @@ class PostgresPlane implements LabPart, RdsPlane {
     }
     const look = async (): Promise<void> => {
       this.reconcileAgain = false;
-      for (const region of REGIONS) {
-        const known = this.in(region);
-        if (known.length === 0) continue;
-        const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
-        for (const instance of known) if (!recorded.has(instance.id) && !instance.leaving) void this.delete(instance, false);
-      }
+      const missing = await this.unrecorded();
+      if (missing.length === 0) return;
+      // Most often moto has done what the lab is about to be told: a deletion that keeps the data, a new name.
+      await sleep(TOLD_WITHIN_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+      const still = await this.unrecorded();
+      for (const instance of missing) if (still.includes(instance)) void this.delete(instance, false);
     };
     this.reconciling = look()
       .catch((error: unknown) => {
@@ -418,6 +424,18 @@ class PostgresPlane implements LabPart, RdsPlane {
         this.reconciling = undefined;
         if (this.reconcileAgain) this.reconcile();
       });
+  }
+
+  /** Instances that run and that moto has no record of. */
+  private async unrecorded(): Promise<Instance[]> {
+    const missing: Instance[] = [];
+    for (const region of REGIONS) {
+      const known = this.in(region);
+      if (known.length === 0) continue;
+      const recorded = new Set((await this.records.instances(region)).map((r) => r.DBInstanceIdentifier));
+      missing.push(...known.filter((instance) => !recorded.has(instance.id) && !instance.leaving));
+    }
+    return missing;
   }
 
   private register(region: string, id: string, source: InstanceName | null): Instance {

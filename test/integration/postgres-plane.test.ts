@@ -285,6 +285,26 @@ describe.skipIf(!runnable)(
       expect(await keys(SOURCE)).toContain("before");
     });
 
+    it("keeps the data of an instance that moto has deleted before the lab is told to keep it", async () => {
+      const { region } = SOURCE;
+      const id = "service-test-primary-3";
+      await client(region).send(
+        new CreateDBInstanceReadReplicaCommand({ DBInstanceIdentifier: id, SourceDBInstanceIdentifier: SOURCE.id }),
+      );
+      await available({ region, id });
+      const deletion = { DBInstanceIdentifier: id, FinalDBSnapshotIdentifier: "kept" };
+      const told = { region, service: "rds" };
+      await plane.prepareDelete(region, id);
+      const moto = clientAt(url(lab.world.moto), region);
+      await moto.send(new DeleteDBInstanceCommand({ ...deletion, SkipFinalSnapshot: false }));
+      lab.events.emit("aws", { ...told, action: "DeleteDBSnapshot", parameters: {} });
+      await sleep(300);
+      expect(plane.stateOf(region, id)).toBe("available");
+      lab.events.emit("aws", { ...told, action: "DeleteDBInstance", parameters: deletion });
+      await until(async () => plane.snapshotOf(region, "kept")?.state === "available");
+      expect(existsSync(join(lab.folder, "postgres", "snapshots", `${region}-kept`, "PG_VERSION"))).toBe(true);
+    });
+
     it("takes snapshots: whole copies of the data, which outlive their instance and its region's outage", async () => {
       const rds = client(REPLICA.region);
       const folderOf = (snapshot: string): string => join(lab.folder, "postgres", "snapshots", `${REPLICA.region}-${snapshot}`);
@@ -336,10 +356,13 @@ describe.skipIf(!runnable)(
     }
 
     function client(region: string): RDSClient {
-      const { aws } = lab.world.region(region);
+      return clientAt(url(lab.world.region(region).aws), region);
+    }
+
+    function clientAt(endpoint: string, region: string): RDSClient {
       return new RDSClient({
         region,
-        endpoint: url(aws),
+        endpoint,
         credentials: { accessKeyId: "lab", secretAccessKey: "lab" },
         maxAttempts: 1,
       });
