@@ -63,6 +63,11 @@ export default defineConfig(
   { files: ["guard/decide.ts"], rules: border(LAB, PULUMI, APART, IO, SYSTEMS) },
   { files: ["automation/**/*.ts", "setup/**/*.ts", "*.ts"], rules: border(LAB) },
   {
+    files: ["automation/**/*.ts"],
+    ignores: ["automation/pulumi/**"],
+    rules: border(LAB, ["^@pulumi/", "automation/pulumi/ alone talks to Pulumi."]),
+  },
+  {
     files: ["setup/**/*.ts"],
     rules: border(LAB, [folder("automation|stacks|components|policies"), "Set-up comes before everything else."]),
   },

@@ -2,7 +2,7 @@ import { DATABASE_ADMIN, namesFor, type Names } from "../topology/names";
 import { roleOf, type Activation, type Standing } from "../topology/roles";
 import type { SiteName, Topology } from "../topology/schema";
 import { probeDatabase, type DatabaseState } from "./probes/database";
-import type { Workspace } from "./workspace";
+import type { Workspace } from "./pulumi/workspace";
 
 /** What a site's stack says of itself, from the state backend. */
 export interface SiteFacts {

@@ -7,7 +7,7 @@ import type { Environment } from "./facts";
 import { paint, table } from "./output";
 import { PACK_AT, servePack } from "./pack-server";
 import type { StepList } from "./steps";
-import type { Judgement } from "./workspace";
+import type { Judgement } from "./pulumi/events";
 
 /** What the pack says of one stack. */
 export interface StackPolicies {

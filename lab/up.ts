@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ACMClient, ImportCertificateCommand } from "@aws-sdk/client-acm";
 import { Refused } from "../automation/errors";
 import { StepList } from "../automation/steps";
-import { Workspace } from "../automation/workspace";
+import { Workspace } from "../automation/pulumi/workspace";
 import { startTimeOf } from "../setup/process.mjs";
 import { loadTopology } from "../stacks/topology-file";
 import { sitesThatAre } from "../topology/roles";

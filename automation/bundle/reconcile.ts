@@ -9,7 +9,7 @@ import type { Environment } from "../facts";
 import { readJournal } from "../journal";
 import type { StepList } from "../steps";
 import { JOURNALS, MADE } from "./contents";
-import { nameOf } from "../urn";
+import { nameOf } from "../pulumi/urn";
 import { differences, epochOf, type Exported } from "./deployment";
 import { readManifest, verifyBundle } from "./manifest";
 import { exportAll, openBundle } from "./write";

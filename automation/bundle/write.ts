@@ -7,7 +7,7 @@ import { BadInput } from "../../topology/errors";
 import { Refused } from "../errors";
 import type { Environment } from "../facts";
 import type { StepList } from "../steps";
-import { Workspace } from "../workspace";
+import { Workspace } from "../pulumi/workspace";
 import {
   configFiles,
   installedLock,
@@ -21,7 +21,7 @@ import {
   STARTER,
   STATE,
 } from "./contents";
-import { nameOf } from "../urn";
+import { nameOf } from "../pulumi/urn";
 import { differences, type Exported } from "./deployment";
 import { gatherFacts, type Facts } from "./facts";
 import { digests, readManifest, verifyBundle, type Manifest } from "./manifest";

@@ -4,7 +4,7 @@ import type { SiteName } from "../../topology/schema";
 import { Stopped } from "../errors";
 import { Journal, readJournal, type JournalEntry, type JournalRecord } from "../journal";
 import type { StepList } from "../steps";
-import type { Outputs } from "../workspace";
+import type { Outputs } from "../pulumi/state";
 import type { CopyTarget, JournalCopies } from "./copies";
 import type { StepTiming } from "./report";
 import { IRREVERSIBLE, stateAfter, type Kind, type State, type Step } from "./table";

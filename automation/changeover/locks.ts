@@ -2,7 +2,9 @@ import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processLives, startTimeOf } from "../../setup/process.mjs";
 import type { Environment } from "../facts";
-import { Locked, type PendingOperation, type StackLock, type UpdateOptions } from "../workspace";
+import { Locked, type StackLock } from "../pulumi/failures";
+import type { PendingOperation } from "../pulumi/state";
+import type { UpdateOptions } from "../pulumi/workspace";
 import type { Engine, Incident } from "./incident";
 import { knownEngines } from "./incidents";
 

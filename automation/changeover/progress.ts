@@ -1,5 +1,5 @@
 import type { Tier } from "../../topology/schema";
-import type { ResourceEvent } from "../workspace";
+import type { ResourceEvent } from "../pulumi/events";
 
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const SWITCH = "aws:s3/bucketObjectv2:BucketObjectv2";

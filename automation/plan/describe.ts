@@ -2,7 +2,7 @@ import { formatDuration } from "../../topology/duration";
 import { describeColdStart } from "../cold-start";
 import { markdownTable } from "../markdown";
 import { paint, table } from "../output";
-import { nameOf } from "../urn";
+import { nameOf } from "../pulumi/urn";
 import type { PlannedOperation } from "./operations";
 import type { Plan } from "./plan";
 

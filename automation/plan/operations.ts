@@ -1,8 +1,8 @@
 import type { StackConfig } from "../changeover/config";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { Environment } from "../facts";
-import type { Operation } from "../workspace";
-import { nameOf } from "../urn";
+import type { Operation } from "../pulumi/events";
+import { nameOf } from "../pulumi/urn";
 
 /** Where a call goes: to data (objects, rows), or to the control plane of a region that survives or is lost. */
 export type Plane = "data" | "surviving" | "lost";

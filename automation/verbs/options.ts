@@ -7,7 +7,7 @@ import { loadTopology, topologyFile } from "../../stacks/topology-file";
 import { parseDuration } from "../../topology/duration";
 import { BadInput } from "../../topology/errors";
 import type { SiteName, Topology } from "../../topology/schema";
-import { EarlyReads, SECRETS, STATE } from "../early-reads";
+import { EarlyReads, SECRETS, STATE } from "../pulumi/early-reads";
 import type { Environment } from "../facts";
 import { StepList } from "../steps";
 
@@ -48,7 +48,7 @@ export function verifyTimeout(): Option {
  */
 export async function open({ environment }: Common, target?: SiteName): Promise<Environment> {
   const early = target === undefined ? undefined : await readEarly(environment, target);
-  const [{ environmentOf }, { Workspace }] = await Promise.all([import("../facts.js"), import("../workspace.js")]);
+  const [{ environmentOf }, { Workspace }] = await Promise.all([import("../facts.js"), import("../pulumi/workspace.js")]);
   const topology = early?.topology ?? topologyOf(environment);
   return environmentOf(topology, await Workspace.open(ROOT, environment, undefined, early?.reads));
 }

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import type { Workspace } from "../../automation/workspace";
+import type { Workspace } from "../../automation/pulumi/workspace";
 import { DATABASE_APP } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import { accountOfMoves, readRows, type Move } from "../clients/account";

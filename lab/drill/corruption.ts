@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudWatchClient, DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
 import { Client } from "pg";
-import type { Workspace } from "../../automation/workspace";
+import type { Workspace } from "../../automation/pulumi/workspace";
 import { DATABASE_APP } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import { databaseOf } from "./clients";

@@ -11,7 +11,7 @@ import { Stopped } from "../../automation/errors";
 import { environmentOf, factsOf, latestActivation, siteFacts } from "../../automation/facts";
 import { StepList } from "../../automation/steps";
 import { RecoveryPoints } from "../../automation/probes/recovery-points";
-import { Workspace } from "../../automation/workspace";
+import { Workspace } from "../../automation/pulumi/workspace";
 import { namesFor } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";
 import { askLab, callsTo } from "../control";

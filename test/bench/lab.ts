@@ -5,7 +5,7 @@ import { Stopped } from "../../automation/errors";
 import { environmentOf, latestActivation, siteFacts, type Environment, type SiteFacts } from "../../automation/facts";
 import type { StepList } from "../../automation/steps";
 import type { Status } from "../../automation/status";
-import { Workspace } from "../../automation/workspace";
+import { Workspace } from "../../automation/pulumi/workspace";
 import type { SiteName, Topology } from "../../topology/schema";
 import { askLab } from "../../lab/control";
 import type { LabDescription } from "../../lab/daemon";

@@ -5,7 +5,7 @@ import { expect, vi } from "vitest";
 import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { addressesOf } from "../../automation/probes/resolver";
 import type { SiteStatus, Status } from "../../automation/status";
-import { Workspace } from "../../automation/workspace";
+import { Workspace } from "../../automation/pulumi/workspace";
 import { loadTopology } from "../../stacks/topology-file";
 import { DATABASE_APP, namesFor } from "../../topology/names";
 import type { SiteName, Topology } from "../../topology/schema";

@@ -8,7 +8,7 @@ import { isOwn } from "../../../automation/changeover/locks";
 import type { Step } from "../../../automation/changeover/table";
 import { readJournal } from "../../../automation/journal";
 import { StepList } from "../../../automation/steps";
-import { lockOf } from "../../../automation/workspace";
+import { lockOf } from "../../../automation/pulumi/failures";
 
 let folder: string;
 const before = process.env["CHANGEOVER_JOURNALS"];

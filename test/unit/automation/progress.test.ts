@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { TargetProgress } from "../../../automation/changeover/progress";
-import type { ResourceEvent } from "../../../automation/workspace";
+import type { ResourceEvent } from "../../../automation/pulumi/events";
 import { topology } from "../components/recorder";
 
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { dropEmptySideFiles, isLocked } from "../../../automation/file-backend";
+import { dropEmptySideFiles, isLocked } from "../../../../automation/pulumi/file-backend";
 
 let folder: string;
 let stacks: string;

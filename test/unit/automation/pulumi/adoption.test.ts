@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { idOf, isThere } from "../../../automation/adoption";
-import { endAws, serveAws } from "../providers/served-aws";
+import { idOf, isThere } from "../../../../automation/pulumi/adoption";
+import { endAws, serveAws } from "../../providers/served-aws";
 
 const PAGES: Record<string, object> = {
   "/backup/plans": { BackupPlansList: [{ BackupPlanName: "other", BackupPlanId: "plan-1" }], NextToken: "2" },

@@ -1,4 +1,4 @@
-import { run } from "../setup/run";
+import { run } from "../../setup/run";
 
 /** Arguments of the CLI for what a stack's state is; its secrets stay encrypted. */
 export const STATE = ["stack", "export"] as const;

@@ -4,61 +4,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  CommandError,
-  ConcurrentUpdateError,
   LocalWorkspace,
-  PulumiCommand,
   Stack,
   StackAlreadyExistsError,
-  StackNotFoundError,
   type ConfigMap,
   type Deployment,
-  type EngineEvent,
   type PreviewOptions,
+  type PulumiCommand,
   type PulumiFn,
   type StackSettings,
 } from "@pulumi/pulumi/automation";
-import { SemVer } from "semver";
-import { ensure } from "../setup";
-import type { Gate } from "../stacks/context";
-import { driverParts } from "../setup/parts";
-import { run as runCommand } from "../setup/run";
-import { BadInput } from "../topology/errors";
+import { ensure } from "../../setup";
+import { driverParts } from "../../setup/parts";
+import type { Gate } from "../../stacks/context";
+import { BadInput } from "../../topology/errors";
+import { StepList } from "../steps";
 import { idOf, isThere } from "./adoption";
+import { commandOf, engineOf, type Runner } from "./cli";
 import { READING, SECRETS, STATE, type EarlyReads } from "./early-reads";
-import { Refused } from "./errors";
+import { Collector, type Judgement, type Operation, type ResourceEvent } from "./events";
+import { explain, isCutOff, Locked, UpdateFailed } from "./failures";
 import { dropEmptySideFiles, isLocked } from "./file-backend";
-import { StepList } from "./steps";
+import { regionOf, rootOf, type Checkpoint, type Outputs, type PendingOperation } from "./state";
 import { nameOf } from "./urn";
-
-/** What one resource went through, or would go through. */
-export interface Operation {
-  /** `secondary`, `data`, ... */
-  part: string;
-  urn: string;
-  type: string;
-  /** `create`, `update`, `replace`, `delete`, `same`, ... as Pulumi names them. */
-  op: string;
-  /** Names of the properties that differ. */
-  changes: string[];
-}
-
-/** What a policy says of a stack, or of one resource of it. */
-export interface Judgement {
-  policy: string;
-  urn?: string;
-  level: "mandatory" | "advisory";
-  message: string;
-}
-
-/** A resource began or ended its operation. */
-export interface ResourceEvent {
-  phase: "start" | "end" | "failed";
-  urn: string;
-  type: string;
-  name: string;
-  op: string;
-}
 
 export interface UpdateOptions {
   /** Called for each resource as it begins and ends. */
@@ -69,38 +37,6 @@ export interface UpdateOptions {
   signal?: AbortSignal;
   /** Holds a site's update up. */
   gate?: Gate;
-}
-
-/** Who holds a stack's lock. */
-export interface StackLock {
-  user: string;
-  host: string;
-  pid: number;
-  at: Date;
-}
-
-/** Another update holds the stack. */
-export class Locked extends Refused {
-  constructor(
-    readonly part: string,
-    stackName: string,
-    readonly lock: StackLock | undefined,
-    holder: string,
-  ) {
-    super(`stack ${stackName} is locked by ${holder}`, `wait for it; if that process is gone, run: pulumi cancel -s ${stackName} --yes`);
-    this.name = "Locked";
-  }
-}
-
-/** An update or preview that failed, with the engine's own diagnostics and none of its other output. */
-export class UpdateFailed extends Error {
-  constructor(
-    readonly stackName: string,
-    readonly diagnostics: string[],
-  ) {
-    super(`stack ${stackName}: ${diagnostics.join("; ") || "the update failed without a diagnostic"}`);
-    this.name = "UpdateFailed";
-  }
 }
 
 /**
@@ -450,56 +386,13 @@ export class Workspace {
       try {
         return await run();
       } catch (error) {
-        if (!isCutOff(error) || again === 0) throw this.explain(part, error, events);
+        if (!isCutOff(error) || again === 0) throw explain(part, this.stackName(part), error, events?.diagnostics);
         // Left so by a process that was killed; or another update writes it at this very moment.
         const dropped = dropEmptySideFiles(this.backendUrl);
         if (dropped.length === 0) await sleep(CUT_OFF_MS);
       }
     }
   }
-
-  /** The CLI's errors in words that name what was wrong; its whole output, which could hold anything, stays out. */
-  private explain(part: string, error: unknown, events?: Collector): unknown {
-    const name = this.stackName(part);
-    if (error instanceof StackNotFoundError) {
-      return new BadInput([
-        {
-          path: "stack",
-          value: name,
-          message: `a stack of this backend (${process.env["PULUMI_BACKEND_URL"] ?? "the logged-in one"}); see: pulumi stack ls`,
-        },
-      ]);
-    }
-    if (error instanceof ConcurrentUpdateError) {
-      const holder = /created by (.+)$/m.exec(error.message)?.[1];
-      return new Locked(part, name, holder === undefined ? undefined : lockOf(holder), holder ?? "another update");
-    }
-    if (!(error instanceof CommandError)) return error;
-    if (/passphrase must be set|incorrect passphrase/.test(error.message)) {
-      return new BadInput([
-        {
-          path: "PULUMI_CONFIG_PASSPHRASE",
-          value: undefined,
-          message: `the passphrase that stack ${name}'s secrets were encrypted with; the one given does not open them`,
-        },
-      ]);
-    }
-    return new UpdateFailed(name, events?.diagnostics ?? [firstError(error.message)]);
-  }
-}
-
-/** How the Automation API itself calls the CLI, with its errors in their classes; the package's types leave it out. */
-interface Runner {
-  run(args: string[], cwd: string, env: Record<string, string>): Promise<{ stdout: string }>;
-}
-
-/**
- * The CLI of a version that is known: `PulumiCommand.get` starts it once to ask, for a quarter of a second of every verb. The
- * set-up has asked, and takes no other version.
- */
-function commandOf(path: string, version: string): PulumiCommand {
-  const Known = PulumiCommand as unknown as new (command: string, version: SemVer) => PulumiCommand;
-  return new Known(path, new SemVer(version));
 }
 
 /** Above this the engine collects its garbage more often: only a plan of many hundred services comes near it. */
@@ -512,64 +405,12 @@ const ENGINE_STARTS_MS = 30;
 const ADOPT_MS = 3_600_000;
 const ADOPT_POLL_MS = 1_000;
 
-export type Outputs = Record<string, unknown>;
-
-function rootOf({ resources }: Checkpoint) {
-  return resources?.find(({ type }) => type === "pulumi:pulumi:Stack");
-}
-
-/** The part of an exported stack that is looked at. */
-interface Checkpoint {
-  resources?: StateResource[];
-  pending_operations?: PendingOperation[];
-}
-
-interface StateResource {
-  urn: string;
-  type: string;
-  id?: string;
-  inputs?: Record<string, unknown>;
-  outputs?: Outputs;
-  /** Deleted already, so that its successor can be created. */
-  pendingReplacement?: boolean;
-  /** URN and id of the provider that has it. */
-  provider?: string;
-}
-
-/** An operation in a stack's state that began and has no end. */
-export interface PendingOperation {
-  type: "creating" | "updating" | "deleting" | "reading" | "importing";
-  resource: StateResource;
-}
-
-/** Region of the provider that has a resource; `undefined` where it has none. */
-function regionOf({ provider = "" }: PendingOperation["resource"], resources: readonly StateResource[]): string | undefined {
-  const region = resources.find(({ urn, id }) => `${urn}::${id ?? ""}` === provider)?.inputs?.["region"];
-  return typeof region === "string" ? region : undefined;
-}
-
-/** The process of a stack's update that this one started; `undefined` where it is over, or the machine does not tell. */
-async function engineOf(stackName: string): Promise<number | undefined> {
-  const processes = await runCommand("ps", ["-A", "-o", "pid=,ppid=,args="]).catch(() => "");
-  for (const line of processes.split("\n")) {
-    const [, pid, parent, args = ""] = /^\s*(\d+)\s+(\d+)\s+(.+)$/.exec(line) ?? [];
-    if (Number(parent) === process.pid && args.includes("pulumi") && args.includes(` up `) && args.split(/\s+/).includes(stackName)) {
-      return Number(pid);
-    }
-  }
-  return undefined;
-}
-
 /** A stack's file in a file backend is looked at this often again, and after so long, when it was found cut off. */
 const CUT_OFF_ATTEMPTS = 6;
 const CUT_OFF_MS = 200;
 
-function isCutOff(error: unknown): boolean {
-  return error instanceof CommandError && error.message.includes("failed to load checkpoint: EOF");
-}
-
 function loadProgram() {
-  return import("../stacks/program.js");
+  return import("../../stacks/program.js");
 }
 
 function changed(config: StackSettings["config"], values: Record<string, string | undefined>): NonNullable<StackSettings["config"]> {
@@ -579,66 +420,4 @@ function changed(config: StackSettings["config"], values: Record<string, string 
     else next[`changeover:${key}`] = value;
   }
   return next;
-}
-
-/** As Pulumi's self-managed backends tell it: `maria@runner-7 (pid 4242) at 2026-01-02T03:04:05Z`. */
-export function lockOf(holder: string): StackLock | undefined {
-  const [, user, host, pid, at] = /^(.+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(holder) ?? [];
-  return user === undefined || host === undefined ? undefined : { user, host, pid: Number(pid), at: new Date(at ?? NaN) };
-}
-
-function firstError(output: string): string {
-  return /error: (.+)/.exec(output)?.[1] ?? "the Pulumi CLI failed; run the same by hand to see its output";
-}
-
-/** Gathers what engine events say about resources and errors. */
-class Collector {
-  readonly operations: Operation[] = [];
-  readonly diagnostics: string[] = [];
-  readonly judgements: Judgement[] = [];
-  private readonly ops = new Map<string, string>();
-  private heard = false;
-
-  constructor(
-    private readonly part: string,
-    private readonly onResource?: (event: ResourceEvent) => void,
-    private readonly onFirst?: () => void,
-  ) {}
-
-  readonly take = (event: EngineEvent): void => {
-    if (!this.heard) this.onFirst?.();
-    this.heard = true;
-    const pre = event.resourcePreEvent?.metadata;
-    if (pre && pre.type !== "pulumi:pulumi:Stack") {
-      this.ops.set(pre.urn, pre.op);
-      this.operations.push({ part: this.part, urn: pre.urn, type: pre.type, op: pre.op, changes: pre.diffs ?? [] });
-      this.emit("start", pre.urn, pre.type, pre.op);
-    }
-    const done = event.resOutputsEvent?.metadata;
-    if (done && done.type !== "pulumi:pulumi:Stack") this.emit("end", done.urn, done.type, done.op);
-    const failed = event.resOpFailedEvent?.metadata;
-    if (failed) this.emit("failed", failed.urn, failed.type, failed.op);
-    const policy = event.policyEvent;
-    if (policy) {
-      const { policyName, resourceUrn, enforcementLevel, message } = policy;
-      const level = enforcementLevel === "mandatory" ? ("mandatory" as const) : ("advisory" as const);
-      this.judgements.push({ policy: policyName, level, message: plain(message), ...(resourceUrn ? { urn: resourceUrn } : {}) });
-    }
-    const diagnostic = event.diagnosticEvent;
-    if (diagnostic?.severity === "error") {
-      const text = plain(diagnostic.message);
-      const about = diagnostic.urn ? `${nameOf(diagnostic.urn)}: ` : "";
-      // The stack's own "update failed" says nothing that the resource's diagnostic has not said.
-      if (text !== "" && text !== "update failed" && text !== "preview failed") this.diagnostics.push(about + text);
-    }
-  };
-
-  private emit(phase: ResourceEvent["phase"], urn: string, type: string, op: string): void {
-    this.onResource?.({ phase, urn, type, name: nameOf(urn), op });
-  }
-}
-
-/** Without the engine's marks for colours. */
-function plain(message: string): string {
-  return message.replace(/<\{%[^%]*%\}>/g, "").trim();
 }

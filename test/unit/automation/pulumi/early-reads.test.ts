@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { EarlyReads, SECRETS, STATE } from "../../../automation/early-reads";
+import { EarlyReads, SECRETS, STATE } from "../../../../automation/pulumi/early-reads";
 
 let folder: string;
 let reads: EarlyReads;

@@ -1,4 +1,4 @@
-import { planNamed, selectionNamed } from "./probes/backup-plans";
+import { planNamed, selectionNamed } from "../probes/backup-plans";
 
 /** A resource that an update had begun to create and never told of. */
 export interface Unfinished {
