@@ -40,11 +40,6 @@ export class JournalCopies {
     this.change({ key: `${folderOf(this.incident)}${String(entry.seq).padStart(6, "0")}.json`, body: JSON.stringify(entry) });
   }
 
-  /** The incident has come to its end. */
-  over(): void {
-    this.change({ key: OPEN + this.incident });
-  }
-
   /** Waits until all is copied. @returns why not, where it could not be */
   async flush(): Promise<Error | undefined> {
     await this.running;
@@ -52,8 +47,16 @@ export class JournalCopies {
     return this.waiting.length > 0 ? (this.failure ?? new Error("not copied")) : undefined;
   }
 
-  close(): void {
+  /**
+   * Copies what is left, and nothing after it.
+   * @param over whether the incident has come to its end
+   * @returns why it is not all there, where it could not be copied
+   */
+  async end(over: boolean): Promise<Error | undefined> {
+    if (over) this.change({ key: OPEN + this.incident });
+    const failure = await this.flush();
     this.objects.close();
+    return failure;
   }
 
   private change(change: Change): void {

@@ -60,10 +60,8 @@ export async function copySuperseded(env: Environment, incident: Incident): Prom
       copiedTo.map(async (target) => {
         const copies = new JournalCopies(target, id);
         for (const entry of over) copies.add(entry);
-        copies.over();
-        const failure = await copies.flush();
+        const failure = await copies.end(true);
         if (failure) list.warn(`that ${id} is over could not be said in ${target.site}'s control bucket: ${failure.message}`);
-        copies.close();
       }),
     );
     before = entries.length > 0 ? openingOf(entries).supersedes : undefined;

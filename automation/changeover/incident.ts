@@ -257,10 +257,8 @@ export class Incident {
     this.note(record);
     await Promise.all(
       this.copies.map(async (copies) => {
-        if (isOver(this.entries)) copies.over();
-        const failure = await copies.flush();
+        const failure = await copies.end(isOver(this.entries));
         if (failure) this.list.warn(`the journal could not be copied to ${copies.target.site}'s control bucket: ${failure.message}`);
-        copies.close();
       }),
     );
     this.closed = true;
