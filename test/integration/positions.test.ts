@@ -53,7 +53,7 @@ describe("where two databases are", () => {
     await pair.resumeReplay();
     resumedAt = performance.now();
     const replayed = await waiting;
-    expect(performance.now() - resumedAt).toBeLessThan(150);
+    expect(performance.now() - resumedAt).toBeLessThan(400);
     expect(lags.length).toBeGreaterThan(5);
     expect(lags[0]?.bytes).toBeGreaterThan(100_000);
     expect(replayed.polls).toBe(lags.length + 1);
@@ -80,7 +80,7 @@ describe("where two databases are", () => {
     );
     expect(error).toBeInstanceOf(ReplayTimeout);
     expect((error as Error).message).toMatch(/has replayed up to 0\/\w+ after 300 ms: \d{6} bytes before 0\/\w+/);
-    expect(performance.now() - began).toBeLessThan(600);
+    expect(performance.now() - began).toBeLessThan(1_500);
     await pair.resumeReplay();
     await pair.caughtUp();
   });
