@@ -1,8 +1,8 @@
 import { namesFor, type Names, type SiteNames, type StackName } from "../topology/names";
 import type { Role } from "../topology/roles";
 import type { Site, SiteName, Topology } from "../topology/schema";
+import type { Finding } from "./finding";
 import { CONFIG_MAP, INSTANCE, SNAPSHOT, type Kind } from "./kinds";
-import type { Finding } from "./rule";
 import { UnknownValueError } from "./unknown";
 
 /** A resource as a policy sees it. */

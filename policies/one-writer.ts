@@ -2,7 +2,8 @@ import { TAKEOVER_KEY } from "../topology/names";
 import type { Role } from "../topology/roles";
 import { CONFIG_MAP, OBJECT, STACK_REFERENCE } from "./kinds";
 import { nameOf, unless, type Look, type Resource } from "./look";
-import type { Finding, Rule } from "./rule";
+import type { Finding } from "./finding";
+import type { Rule } from "./rule";
 
 const theme = "one-writer" as const;
 const controls = ["iso27001 A.5.29", "iso27001 A.8.14", "gdpr 32"] as const;

@@ -2,7 +2,8 @@ import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { parseStackName } from "../topology/names";
 import type { Topology } from "../topology/schema";
 import { Look, type Resource } from "./look";
-import { UNDECIDED, describeFinding, type Finding, type Rule } from "./rule";
+import type { Finding } from "./finding";
+import { UNDECIDED, describeFinding, type Rule } from "./rule";
 import { UnknownValueError, unknownStringValue } from "./unknown";
 
 /**

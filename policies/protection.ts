@@ -16,7 +16,8 @@ import {
   VAULT_LOCK,
 } from "./kinds";
 import { unless, type Look, type Resource } from "./look";
-import type { Finding, Rule } from "./rule";
+import type { Finding } from "./finding";
+import type { Rule } from "./rule";
 
 const theme = "protection" as const;
 

@@ -1,20 +1,9 @@
 import type { PolicyConfigJSONSchema } from "@pulumi/policy/schema";
 import type { Control } from "./controls";
+import type { Finding } from "./finding";
 import type { Look } from "./look";
 
 export type Theme = "one-writer" | "budgets" | "parity" | "protection" | "transport" | "exposure" | "residency" | "workloads" | "ownership";
-
-/** Something of a stack that does not hold. */
-export interface Finding {
-  /** Of the resource; left out where it is about the stack. */
-  urn?: string;
-  /** `database-instance-1.multiAz`. */
-  path: string;
-  /** What it is. Never a secret. */
-  is: unknown;
-  /** What it may be. */
-  mayBe: string;
-}
 
 /** A policy as plain data: what has to hold, why, and how it is looked for. */
 export interface Rule {

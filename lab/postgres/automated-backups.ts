@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Archive } from "./archive";
 import { ACCOUNT } from "../account";
-import type { InstanceName } from "./plane";
+import type { InstanceName } from "./instance-name";
 import type { InstanceRecord } from "./records";
 import type { Transfers } from "./transfers";
 

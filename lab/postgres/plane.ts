@@ -1,6 +1,7 @@
 import type { Endpoint } from "../world";
 import type { AutomatedBackup } from "./automated-backups";
 import type { Damage, Harm } from "./damage";
+import type { InstanceName } from "./instance-name";
 import type { InstanceRecord } from "./records";
 import type { Replication } from "./replication";
 import type { Snapshot } from "./snapshots";
@@ -17,12 +18,6 @@ export type InstanceState =
   | "deleting"
   | "failed"
   | "incompatible-restore";
-
-export interface InstanceName {
-  region: string;
-  /** `DBInstanceIdentifier`, in lower case. */
-  id: string;
-}
 
 /** Something that RDS reports of an instance. */
 export interface RdsEvent {
@@ -79,14 +74,4 @@ export interface RdsPlane {
    */
   pauseReplication(region: string, id: string): Promise<{ receivedLsn: string | null }>;
   resumeReplication(region: string, id: string): Promise<void>;
-}
-
-const ARN = /^arn:aws[a-z-]*:rds:([a-z0-9-]+):\d{12}:db:(.+)$/;
-
-/** Names an instance that is given as an identifier of `region` or as an ARN. */
-export function parseIdentifier(region: string, identifier: string): InstanceName {
-  const [, arnRegion, id] = ARN.exec(identifier) ?? [];
-  return arnRegion !== undefined && id !== undefined
-    ? { region: arnRegion, id: id.toLowerCase() }
-    : { region, id: identifier.toLowerCase() };
 }

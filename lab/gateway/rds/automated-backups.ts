@@ -1,6 +1,7 @@
 import { statusOf, type AutomatedBackup } from "../../postgres/automated-backups";
 import { ACCOUNT } from "../../account";
-import { parseIdentifier, type RdsPlane } from "../../postgres/plane";
+import { parseIdentifier } from "../../postgres/instance-name";
+import type { RdsPlane } from "../../postgres/plane";
 import { awsError } from "../errors";
 import type { AwsRequest, AwsResponse } from "../mend";
 import { elements } from "../xml";

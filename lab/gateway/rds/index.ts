@@ -1,4 +1,5 @@
-import { parseIdentifier, type RdsPlane } from "../../postgres/plane";
+import { parseIdentifier } from "../../postgres/instance-name";
+import type { RdsPlane } from "../../postgres/plane";
 import { awsError, escapeXml } from "../errors";
 import { isResponse, type AwsRequest, type AwsResponse, type Mend } from "../mend";
 import { element, removeElement, setElement } from "../xml";

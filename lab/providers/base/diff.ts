@@ -1,15 +1,5 @@
-import type { PropertySpec } from "./kind";
+import type { Change, DiffResult, PropertySpec } from "./kind";
 import { isAsset, isMap, isUnknown, type Properties, type Value } from "./values";
-
-export type Change = "add" | "update" | "delete";
-
-export interface DiffResult {
-  /** Property paths (`tags.Name`, `ingress[0].port`) with their change; empty means no change. */
-  changes: Record<string, Change>;
-  /** Top-level properties that need a replacement. */
-  replaces: string[];
-  deleteBeforeReplace?: boolean;
-}
 
 /**
  * Compares the inputs of the last update with those of this one. An unknown counts as changed. A `computed` property that the program

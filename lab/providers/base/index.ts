@@ -34,15 +34,17 @@ export { serve, ProviderServer } from "./server";
 export {
   NotReady,
   type AnyKind,
+  type Change,
   type CreateRequest,
   type Created,
+  type DiffResult,
   type Failure,
   type PropertySpec,
   type Provider,
   type Request,
   type ResourceKind,
 } from "./kind";
-export { diffInputs, type Change, type DiffResult } from "./diff";
+export { diffInputs } from "./diff";
 export { autoName } from "./names";
 export {
   hasUnknown,

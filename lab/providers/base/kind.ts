@@ -1,5 +1,14 @@
-import type { DiffResult } from "./diff";
 import type { Properties, Value } from "./values";
+
+export type Change = "add" | "update" | "delete";
+
+export interface DiffResult {
+  /** Property paths (`tags.Name`, `ingress[0].port`) with their change; empty means no change. */
+  changes: Record<string, Change>;
+  /** Top-level properties that need a replacement. */
+  replaces: string[];
+  deleteBeforeReplace?: boolean;
+}
 
 /** What one input property of a resource kind is like. `{}` is an optional property that is updated in place. */
 export interface PropertySpec {

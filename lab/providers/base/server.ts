@@ -5,9 +5,9 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { Any } from "google-protobuf/google/protobuf/any_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { diffInputs, type Change, type DiffResult } from "./diff";
+import { diffInputs } from "./diff";
 import { Engine } from "./engine";
-import { NotReady, type AnyKind, type Failure, type PropertySpec, type Provider, type Request } from "./kind";
+import { NotReady, type AnyKind, type Change, type DiffResult, type Failure, type PropertySpec, type Provider, type Request } from "./kind";
 import { autoName } from "./names";
 import {
   fromStruct,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { effectiveParameters, hbaConf, postgresqlConf, type ServerSettings } from "../../../lab/postgres/configuration";
-import { parseIdentifier } from "../../../lab/postgres/plane";
+import { parseIdentifier } from "../../../lab/postgres/instance-name";
 import { lsn } from "../../../lab/postgres/replication";
 import { bootstrapStatements } from "../../../lab/postgres/roles";
 
