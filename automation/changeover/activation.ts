@@ -17,7 +17,7 @@ import { RecoveryPoints, type RecoveryPoint } from "../probes/recovery-points";
 import { RestoreFailed, Restores, type Place, type RestoredIn, type Waiting } from "../probes/restores";
 import { activationGuards } from "./activation-guards";
 import { withGeneration } from "./config";
-import { CONFIRMED_MS, pick, type Confirm } from "./failover";
+import { CONFIRMED_MS, pick, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
@@ -28,22 +28,12 @@ import { databaseOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
 import { turnOn } from "./takeover-switch";
 
-export interface ActivationRequest {
-  /** A dormant site. */
-  to: SiteName;
-  /** Sites to which not one call goes: every warm one. */
-  unreachable: SiteName[];
-  epoch?: number | undefined;
-  /** ISO 8601. */
-  outageSince?: string | undefined;
-  acceptLoss?: string | undefined;
-  acceptUnfenced?: string | undefined;
-  /** A changeover of another machine, by name, that this one takes over from. */
-  supersedes?: string | undefined;
+/** Its target is a dormant site, and every warm one is named unreachable. */
+export interface ActivationRequest extends FailoverRequest {
   /** The copy to begin with, by its identifier. @default the newest */
   snapshot?: string | undefined;
+  /** How long RDS may take to restore it, in milliseconds. */
   restoreTimeoutMs: number;
-  verifyTimeoutMs: number;
 }
 
 interface Decision extends MoveDecision {
