@@ -59,6 +59,12 @@ export function openIncident(environment: string, wanted?: string): OpenIncident
   return open && { ...describeOpen(open.id, open.file, open.entries), partial: open.partial };
 }
 
+/** What one that takes over from it has to know. A journal that may lack its last entries is taken for the worst. */
+export function toTakeOver({ id, openedAt, epoch, move, engines, promoting, opened, partial, fetched }: OpenIncident): Superseded {
+  const unsure = partial || fetched;
+  return { id, openedAt, epoch, move, engines, promoting: promoting || unsure, opened: opened === true || unsure };
+}
+
 /** The incident that this one took over from, once it was approved. */
 function takenOver(entries: JournalEntry[]): string[] {
   const [first] = entries;

@@ -10,7 +10,7 @@ import { completeJournals, controlBuckets, copyJournal, copySuperseded, describe
 import { failover, type Confirm, type FailoverRequest } from "./failover";
 import { GivenUp } from "./given-up";
 import { Incident, isOver, thisDriver, type Opening } from "./incident";
-import { isKnown, journalFile, journalOf, newIncidentId, openIncident, type OpenIncident } from "./incidents";
+import { isKnown, journalFile, journalOf, newIncidentId, openIncident, toTakeOver, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites } from "./move";
 import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
@@ -69,17 +69,13 @@ export async function begin<K extends Kind>(
     throw new Refused(`${open.id} was left: ${describe(open)}`, "changeover resume finishes it, changeover resume --abort gives it up");
   }
   const id = newIncidentId();
-  const unsure = open?.partial === true || open?.fetched === true;
-  const supersedes = open && {
-    id: open.id,
-    openedAt: open.openedAt,
-    epoch: open.epoch,
-    move: open.move,
-    promoting: open.promoting || unsure,
-    opened: open.opened === true || unsure,
-    engines: open.engines,
+  const opening: Opening = {
+    kind,
+    environment,
+    request: { ...request },
+    driver: thisDriver(),
+    ...(open && { supersedes: toTakeOver(open) }),
   };
-  const opening: Opening = { kind, environment, request: { ...request }, driver: thisDriver(), ...(supersedes && { supersedes }) };
   const others = refuseOthers(env, kind, request, list);
   others.catch(() => undefined);
   const asked: Confirm = async (question) => {
