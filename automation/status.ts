@@ -1,3 +1,4 @@
+import type { WritesState } from "../guard/writes";
 import { formatDuration } from "../topology/duration";
 import { readIntegrity, watchedFrom, type Integrity } from "./backups/integrity";
 import { openIncident } from "./changeover/incidents";
@@ -12,7 +13,7 @@ import { addressesOf } from "./probes/resolver";
 
 export interface TierStatus {
   tier: number;
-  /** Pods ready and wanted, over the tier's services; `undefined` where the site's Kubernetes API does not answer. */
+  /** Pods ready and wanted, over the tier's services. */
   ready: number;
   wanted: number;
 }
@@ -25,8 +26,11 @@ export interface SiteStatus {
   epoch: number | null;
   database: DatabaseState["kind"] | "none";
   databaseDetail?: string;
-  /** Whether its database takes writes, by the mark of guards and drivers; `null` where that is not known. */
-  writes: "open" | "paused" | "fenced" | null;
+  /**
+   * Whether its database takes writes, by the mark of guards and drivers; `lapsed`: it is marked open, but the services' lease ran
+   * out, as after an outage until its guard has looked, and nobody can log in. `null` where that is not known.
+   */
+  writes: WritesState | "lapsed" | null;
   /** How far its replica is behind, in milliseconds; `null` where it has none. */
   lagMs: number | null;
   /** Its replica streams from a database that the service has left, by a restore or by a move to a cold site. */
@@ -108,7 +112,7 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
         ...base,
         database: database.kind,
         ...(database.kind === "unreachable" ? { databaseDetail: database.reason } : {}),
-        writes: database.kind === "unreachable" ? null : (database.writes?.state ?? null),
+        writes: writesAt(database),
         lagMs: database.kind === "replica" ? Math.round(database.lagMs) : null,
         traffic,
         ...(typeof workloads === "string" ? { tiers: [], workloadsDetail: workloads } : { tiers: workloads }),
@@ -128,6 +132,12 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
     ...(await integrity),
     sites,
   };
+}
+
+function writesAt(database: DatabaseState): SiteStatus["writes"] {
+  if (database.kind === "unreachable" || !database.writes) return null;
+  const { writes, leaseLeftMs = Infinity } = database;
+  return writes.state === "open" && leaseLeftMs <= 0 ? "lapsed" : writes.state;
 }
 
 /** Where the name server is slow, a status that says so late is better than one that says nothing leads there. */
@@ -176,7 +186,7 @@ export function describeStatus(status: Status): string {
     ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),
   ]);
   return [
-    `${status.service} (${status.environment}): ${paint.bold(status.activeSite)} is active, epoch ${status.epoch}; ${status.public.name} is ${status.public.addresses.join(", ") || "not resolved"}`,
+    `${status.service} (${status.environment}): ${paint.bold(status.activeSite)} is active, epoch ${status.epoch}${whoElseWrites(status)}; ${status.public.name} is ${status.public.addresses.join(", ") || "not resolved"}`,
     "",
     table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "WRITES", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
     ...(status.changeover ? ["", describeChangeover(status.changeover)] : []),
@@ -184,6 +194,15 @@ export function describeStatus(status: Status): string {
     describeIntegrity(status),
     ...(notes.length > 0 ? ["", ...notes.map((note) => paint.dim(note))] : []),
   ].join("\n");
+}
+
+/** Stacks say which site is active; a changeover that was left midway has a database that they do not know of, or none, take writes. */
+function whoElseWrites({ sites, activeSite }: Status): string {
+  const writers = sites.filter(({ database, writes }) => database === "primary" && writes === "open").map(({ name }) => name);
+  if (writers.some((name) => name !== activeSite)) return paint.red(` by its stack, but writes are open at ${writers.join(" and ")}`);
+  const { database, writes = null } = sites.find(({ name }) => name === activeSite) ?? {};
+  if (database !== "primary" || writes === null || writes === "open") return "";
+  return paint.red(writes === "lapsed" ? "; the services' lease of its database ran out: nobody can log in" : "; no site takes writes");
 }
 
 function describeIntegrity({ integrity, integrityDetail }: Status): string {

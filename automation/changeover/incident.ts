@@ -149,12 +149,12 @@ export class Incident {
 
   /** Whether a step has ended, in this run or an earlier one. */
   has(step: Step): boolean {
-    return this.entries.some((entry) => entry.event === "end" && entry.step === step);
+    return this.firstOf("end", step) !== undefined;
   }
 
   /** Whether a step has begun, ended or not. */
   begun(step: Step): boolean {
-    return this.entries.some((entry) => entry.event === "begin" && entry.step === step);
+    return this.firstOf("begin", step) !== undefined;
   }
 
   /** What the latest end of a step told. */
@@ -162,10 +162,18 @@ export class Incident {
     return this.entries.findLast((entry) => entry.event === "end" && entry.step === step)?.detail;
   }
 
-  /** When a step first began, wall clock. */
-  beganAt(step: Step): Date | undefined {
-    const entry = this.entries.find(({ event, step: of }) => event === "begin" && of === step);
-    return entry && new Date(entry.at);
+  /**
+   * From the first begin of a step to the first end of another, in whichever run they were. Wall clock, milliseconds.
+   * @returns `undefined` where the journal has not both
+   */
+  period(first: Step, last: Step): { from: number; to: number } | undefined {
+    const at = (event: "begin" | "end", step: Step): number => Date.parse(this.firstOf(event, step)?.at ?? "");
+    const [from, to] = [at("begin", first), at("end", last)];
+    return Number.isNaN(from + to) ? undefined : { from, to };
+  }
+
+  private firstOf(event: "begin" | "end", step: Step): JournalEntry | undefined {
+    return this.entries.find((entry) => entry.event === event && entry.step === step);
   }
 
   /** When the incident was opened, wall clock. */

@@ -38,7 +38,10 @@ export interface MoveReport {
   totalMs: number;
   verified: Verified;
   steps: StepTiming[];
-  /** In a switchover: when the active site stopped taking writes and when the target began to, wall clock, milliseconds. */
+  /**
+   * In a switchover and a restore: when the active site stopped taking writes and when the target, or its other database, began
+   * to, wall clock, milliseconds; left out where the journal does not tell.
+   */
   pause?: { from: number; to: number };
   /** In a failover: whether the site that was left is known to take no writes, or why that was accepted. */
   fenced?: { known: true; by: string } | { known: false; reason: string };
@@ -57,8 +60,6 @@ export interface RestoreReport extends Omit<MoveReport, "kind" | "from" | "to" |
   generation: number;
   /** The moment that it was restored to, ISO 8601. */
   point: string;
-  /** When writes stopped and when they began again, wall clock, milliseconds. */
-  pause: { from: number; to: number };
   /** Rows of the damaged database that the restored one has not, or has otherwise. */
   dropped: { rows: number; file: string };
 }

@@ -127,7 +127,6 @@ async function exchange(
   const interrupted = (): void => void takeover?.abandon("interrupted");
   signal.addEventListener("abort", interrupted);
   try {
-    const pause = { from: incident.beganAt("pause")?.getTime() ?? 0, to: incident.beganAt("open")?.getTime() ?? 0 };
     const opened = incident.begun("open");
     let place = incident.detailOf("recover")?.["database"] as Place | undefined;
     const decidedMs = incident.clock();
@@ -136,7 +135,6 @@ async function exchange(
         requestId: (await restores.begin(damaged.identifier, identifier, new Date(point))) ?? null,
       }));
       signal.throwIfAborted();
-      pause.from ||= Date.now();
       await incident.step("pause", `Pause writes at ${site}`, async () => {
         const change = { ...subjectOf(env), site, epoch: fromEpoch, by: markedBy(incident), reason: `restore to ${point}` };
         const { lsn, ended } = await asAdmin(databaseOf(old, secrets), (client) => pauseWrites(client, change));
@@ -193,7 +191,6 @@ async function exchange(
     // The damaged one stays paused: a guard of the epoch that ends still looks at it, and would take a fence of a later epoch
     // for a takeover by another site.
     await incident.step("open", "Open it for writes", () => moved.open());
-    pause.to ||= Date.now();
     await moved.serve(request.verifyTimeoutMs);
     await incident.step("list", "List what was written after that moment", async () => {
       const { file, ...found } = await listDiverged(incident, databaseOf(old, secrets), databaseOf(fresh, secrets), {
@@ -214,7 +211,8 @@ async function exchange(
     });
     const measured = await moved.report(decidedMs, restoredMs);
     const { rows, file } = incident.detailOf("list") as { rows: number; file: string };
-    return { kind: "restore", site, epoch, generation, point, pause, dropped: { rows, file }, ...measured };
+    const pause = incident.period("pause", "open");
+    return { kind: "restore", site, epoch, generation, point, ...(pause && { pause }), dropped: { rows, file }, ...measured };
   } catch (error) {
     await takeover?.abandon("stopped");
     if (incident.begun("open") || !retreatFrom("restore", incident.state) || signal.aborted) throw error;

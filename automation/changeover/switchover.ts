@@ -175,7 +175,6 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   };
   const letGo = onInterrupt(interrupt);
   try {
-    const pause = { from: incident.beganAt("pause")?.getTime() ?? Date.now(), to: 0 };
     let pausedLsn = incident.detailOf("pause")?.["lsn"] as string | undefined;
     let decidedMs = incident.clock();
     if (promoted) await takeover.arm();
@@ -195,7 +194,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
       });
       heed();
       decidedMs = incident.clock();
-      pause.from = Date.now();
+      const pausedMs = incident.clock();
       await incident.step("pause", `Pause writes at ${from}`, async () => {
         const { lsn, ended } = await hold(oldAdmin);
         pausedLsn = lsn;
@@ -205,7 +204,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
         requestIds: await Promise.all([switchTo.on(epoch), switchFrom.off()]),
       }));
       await incident.step("drain", "Wait until it has everything", async () => {
-        const left = Math.max(100, request.maxPauseMs - (Date.now() - pause.from));
+        const left = Math.max(100, request.maxPauseMs - (incident.clock() - pausedMs));
         return { ...(await takeover.drain(pausedLsn ?? "", left)) };
       });
       heed();
@@ -213,7 +212,6 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
     const fencedMs = incident.clock();
     await incident.step("promote", `Promote ${to}'s database`, () => takeover.promote());
     await incident.step("open", "Open it for writes", () => takeover.open(HEAD_START_MS));
-    pause.to = Date.now();
     await takeover.serve(request.verifyTimeoutMs);
     await incident.step("prove", "Every row of the old site is at the new one", () => prove(old, target));
     await incident.step("data", "Other tiers; point the data stack at the new database", async () => {
@@ -225,7 +223,8 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
       const fencing = await fenceSite(env, old, oldSecrets, mark);
       return { ...fencing, ...(await retire(env, incident, old, { activeSite: to, epoch })) };
     });
-    return { kind: "switchover", from, to, epoch, pause, ...(await takeover.report(decidedMs, fencedMs)) };
+    const pause = incident.period("pause", "open");
+    return { kind: "switchover", from, to, epoch, ...(pause && { pause }), ...(await takeover.report(decidedMs, fencedMs)) };
   } catch (error) {
     await takeover.abandon("stopped");
     const bound = incident.begun("promote") || (incident.fetched && reached.kind !== "replica");

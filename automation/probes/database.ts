@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
-import { ADMIN_OPTIONS, readWrites, type Mark } from "../../guard/writes";
+import { ADMIN_OPTIONS, readWrites, type Writes } from "../../guard/writes";
 
 export interface DatabaseAddress {
   host: string;
@@ -16,7 +16,9 @@ interface Answering {
   /** The server's own clock. A time of this database is compared with this one; the driver's clock may be wrong by an hour. */
   nowAt: Date;
   /** Whether the services may write, and who said so last; `undefined` where nobody has marked it yet. */
-  writes?: Mark | undefined;
+  writes?: Writes["mark"];
+  /** How long the services may go on to log in, in milliseconds, negative after; `undefined` where it has no end, or is not known. */
+  leaseLeftMs?: number | undefined;
 }
 
 export type DatabaseState =
@@ -120,8 +122,8 @@ export async function probeDatabase(address: DatabaseAddress, timeoutMs = 2_000)
     const { rows } = await client.query<StateRow>(STATE);
     const row = rows[0];
     if (!row) return { kind: "unreachable", reason: "no answer" };
-    const writes = await readMark(client);
-    const answering: Answering = { nowAt: row.now_at, ...(writes && { writes }) };
+    const { mark, leaseLeftMs } = await writesOf(client);
+    const answering: Answering = { nowAt: row.now_at, leaseLeftMs, ...(mark && { writes: mark }) };
     if (!row.recovering) return { kind: "primary", readOnly: row.read_only, timeline: row.timeline, ...answering };
     return {
       kind: "replica",
@@ -139,11 +141,11 @@ export async function probeDatabase(address: DatabaseAddress, timeoutMs = 2_000)
 }
 
 /** A mark that may not be read is none: the database answers all the same, and a failover must not be refused for it. */
-async function readMark(client: Client): Promise<Mark | undefined> {
+async function writesOf(client: Client): Promise<Partial<Writes>> {
   try {
-    return (await readWrites(client)).mark;
+    return await readWrites(client);
   } catch (error) {
-    if ((error as { code?: string }).code?.startsWith("42")) return undefined;
+    if ((error as { code?: string }).code?.startsWith("42")) return {};
     throw error;
   }
 }

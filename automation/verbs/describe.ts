@@ -18,7 +18,7 @@ function describeRestore({ site, epoch, generation, point, recoveredMs, pause, d
   return [
     "",
     `${paint.green("restored:")} ${site} works with database ${generation}, as of ${point}, in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
-    ...(pause.from > 0 ? [`no writes were taken for ${formatDuration(pause.to - pause.from)}`] : []),
+    ...(pause ? [`no writes were taken for ${formatDuration(pause.to - pause.from)}`] : []),
     dropped.rows > 0
       ? paint.yellow(
           `${dropped.rows} rows of the damaged database are not, or not so, in this one; those that are sound: changeover reinstate --rows ${dropped.file}`,
@@ -39,7 +39,7 @@ function describeMove(report: MoveReport, topology: Topology): string {
     "",
     table(["SEGMENT", "TOOK"], segments),
     "",
-    ...(pause && pause.from > 0 ? [`no site took writes for ${formatDuration(pause.to - pause.from)}`] : []),
+    ...(pause ? [`no site took writes for ${formatDuration(pause.to - pause.from)}`] : []),
     ...(copy
       ? [
           paint.yellow(

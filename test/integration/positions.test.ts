@@ -11,12 +11,14 @@ import {
   probeDatabase,
   ReplayTimeout,
   waitForReplay,
+  type DatabaseState,
   type ReplayLag,
 } from "../../automation/probes/database";
 import { openWrites, pauseWrites } from "../../guard/writes";
 import { CertificateAuthority } from "../../lab/certificates";
 import { ServerPair } from "./server-pair";
 
+const leaseLeft = (state: DatabaseState): number | undefined => (state.kind === "unreachable" ? undefined : state.leaseLeftMs);
 const change = { database: "service", role: "service_app", site: "primary", epoch: 3, by: "test", reason: "because" };
 
 describe("where two databases are", () => {
@@ -116,8 +118,15 @@ describe("where two databases are", () => {
     expect(await probeDatabase(pair.address("right"))).toMatchObject({ kind: "replica", writes: mark });
     // The administrator writes where nobody else may.
     await insert();
+    await pair.root("left", `create role ${change.role} login`);
+    await pair.root("left", `grant ${change.role} to changeover with admin option`);
     await openWrites(client, { ...change, leaseMs: 10_000 });
-    expect(await probeDatabase(pair.address("left"))).toMatchObject({ readOnly: false, writes: { state: "open" } });
+    const open = await probeDatabase(pair.address("left"));
+    expect(open).toMatchObject({ readOnly: false, writes: { state: "open" } });
+    expect(leaseLeft(open)).toBeGreaterThan(5_000);
+    await openWrites(client, { ...change, leaseMs: 1 });
+    await sleep(10);
+    expect(leaseLeft(await probeDatabase(pair.address("left")))).toBeLessThan(0);
     hangUp(client);
   });
 
