@@ -1,6 +1,7 @@
 import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Incident, thisDriver, type Opening } from "../../../automation/changeover/incident";
 import { isKnown, journalFile, knownEngines, openIncident, partialJournals } from "../../../automation/changeover/incidents";
@@ -50,6 +51,18 @@ describe("an incident", () => {
     await incident.finish({ event: "finished" });
     const entries = readJournal(incident.file);
     expect(entries.map(({ event }) => event)).toEqual(["opened", "begin", "end", "resumed", "begin", "end", "finished"]);
+  });
+
+  it("tells from when to when, by the first begin and the first end, whoever was killed in between", async () => {
+    const first = open("DR-1");
+    await take(first, "pause");
+    expect(first.period("pause", "open")).toBeUndefined();
+    await take(first, "open");
+    const told = first.period("pause", "open");
+    await sleep(20);
+    const second = Incident.resume(journalFile("lab", "DR-1"), list);
+    for (const step of ["pause", "open"] as const) await take(second, step);
+    expect(second.period("pause", "open")).toEqual(told);
   });
 
   it("takes nothing after its end: the file's number may be another file's by then", async () => {
