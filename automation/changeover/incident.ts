@@ -167,9 +167,8 @@ export class Incident {
    * @returns `undefined` where the journal has not both
    */
   period(first: Step, last: Step): { from: number; to: number } | undefined {
-    const at = (event: "begin" | "end", step: Step): number => Date.parse(this.firstOf(event, step)?.at ?? "");
-    const [from, to] = [at("begin", first), at("end", last)];
-    return Number.isNaN(from + to) ? undefined : { from, to };
+    const [begin, end] = [this.firstOf("begin", first), this.firstOf("end", last)];
+    return begin && end && { from: Date.parse(begin.at), to: Date.parse(end.at) };
   }
 
   private firstOf(event: "begin" | "end", step: Step): JournalEntry | undefined {
