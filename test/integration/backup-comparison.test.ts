@@ -7,7 +7,7 @@ describe("a backup and the database that it was made of", () => {
   let pair: ServerPair;
 
   beforeAll(async () => {
-    pair = await ServerPair.start(55_491);
+    pair = await ServerPair.start();
     await pair.sql(
       "left",
       `create table public.orders (code text primary key, amount numeric not null check (amount >= 0));

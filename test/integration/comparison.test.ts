@@ -82,7 +82,7 @@ describe("two databases compared", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "changeover-diverged-"));
-    pair = await ServerPair.start(55_481);
+    pair = await ServerPair.start();
     await pair.sql("left", TABLES);
     await pair.caughtUp();
   }, 120_000);
@@ -189,7 +189,7 @@ describe("two databases compared", () => {
     const locked = pair.sql("left", "begin; lock table counters in access exclusive mode; select pg_sleep(3); commit");
     await sleep(100);
     await expect(compare({ statementTimeoutMs: 300 })).rejects.toThrow(
-      /comparing public\.counters at 127\.0\.0\.1:55481\/service: .*statement timeout/,
+      /comparing public\.counters at 127\.66\.5\.1:5432\/service: .*statement timeout/,
     );
     expect(performance.now() - began).toBeLessThan(2_500);
     await locked;
@@ -339,8 +339,8 @@ describe("two databases compared", () => {
       const [first = ""] = lines();
       expect(JSON.parse(first)).toEqual({
         at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-        left: { database: "127.0.0.1:55481/service", kind: "primary", flushLsn: expect.stringMatching(/^0\/\w+$/), timeline: 1 },
-        right: { database: "127.0.0.1:55482/service", kind: "primary", flushLsn: expect.stringMatching(/^0\/\w+$/), timeline: 2 },
+        left: { database: "127.66.5.1:5432/service", kind: "primary", flushLsn: expect.stringMatching(/^0\/\w+$/), timeline: 1 },
+        right: { database: "127.66.5.2:5432/service", kind: "primary", flushLsn: expect.stringMatching(/^0\/\w+$/), timeline: 2 },
         note: expect.stringContaining("may have been changed"),
       });
       expect(statSync(file()).mode & 0o777).toBe(0o600);
@@ -367,7 +367,7 @@ describe("two databases compared", () => {
       await pair.sql("left", `insert into persons values (1, 'Samia Personal')`);
       await expect(pair.sql("left", "select row_to_json(p) from persons p")).rejects.toThrow("Samia Personal");
       const error: unknown = await writeDiverged(pair.address("left"), pair.address("right"), file()).catch((reason: unknown) => reason);
-      expect((error as Error).message).toBe("fetching rows of public.persons at 127.0.0.1:55481/service: SQLSTATE P0001");
+      expect((error as Error).message).toBe("fetching rows of public.persons at 127.66.5.1:5432/service: SQLSTATE P0001");
       expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain("Samia");
       expect(readFileSync(file(), "utf8")).toBe(before);
       expect(readdirSync(folder)).toEqual(["diverged.jsonl"]);

@@ -24,7 +24,7 @@ const change = { database: "service", role: "service_app", site: "primary", epoc
 describe("where two databases are", () => {
   let pair: ServerPair;
   beforeAll(async () => {
-    pair = await ServerPair.start(55_471);
+    pair = await ServerPair.start();
     await pair.sql("left", "create table rows (id bigint generated always as identity primary key, value text)");
     await pair.caughtUp();
   }, 60_000);

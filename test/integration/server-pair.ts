@@ -7,7 +7,7 @@ import type { QueryResultRow } from "pg";
 import { adminClient, hangUp, type DatabaseAddress } from "../../automation/probes/database";
 import { CertificateAuthority } from "../../lab/certificates";
 import type { LabContext } from "../../lab/part";
-import type { ServerSettings } from "../../lab/postgres/configuration";
+import type { ServerSettings, Upstream } from "../../lab/postgres/configuration";
 import { databaseIdentity } from "../../lab/postgres/identity";
 import { bootstrapStatements, REPLICATION_USER } from "../../lab/postgres/roles";
 import { PostgresServer } from "../../lab/postgres/server";
@@ -20,6 +20,9 @@ const PASSWORD = "p4ss'w\\ord of the pair";
 
 export type Side = "left" | "right";
 
+/** Addresses of their own, with a port that the kernel gives to no client: what it gives (32768 and up) may be taken at any moment. */
+const ENDPOINTS: Record<Side, Endpoint> = { left: { host: "127.66.5.1", port: 5432 }, right: { host: "127.66.5.2", port: 5432 } };
+
 /** Two PostgreSQL servers with TLS and an administrator as on Amazon RDS; `right` streams from `left` until it is promoted. */
 export class ServerPair {
   private constructor(
@@ -28,8 +31,7 @@ export class ServerPair {
     private readonly settings: Record<Side, ServerSettings>,
   ) {}
 
-  /** @param port of `left` on 127.0.0.1; `right` has the next one */
-  static async start(port: number): Promise<ServerPair> {
+  static async start(): Promise<ServerPair> {
     const folder = mkdtempSync(join(tmpdir(), "changeover-pair-"));
     const { tool } = await ensure([postgresql]);
     const lab: LabContext = {
@@ -42,17 +44,19 @@ export class ServerPair {
       log: () => undefined,
     };
     const identity = await databaseIdentity(folder, tool("postgres"));
-    const { certFile, keyFile } = await lab.certificates.issue("pair", { commonName: "pair", addresses: ["127.0.0.1"] });
-    const endpoints: Record<Side, Endpoint> = { left: { host: "127.0.0.1", port }, right: { host: "127.0.0.1", port: port + 1 } };
+    const { certFile, keyFile } = await lab.certificates.issue("pair", {
+      commonName: "pair",
+      addresses: Object.values(ENDPOINTS).map(({ host }) => host),
+    });
     const upstream = {
-      endpoint: endpoints.left,
+      endpoint: ENDPOINTS.left,
       user: REPLICATION_USER,
       password: PASSWORD,
       caFile: lab.certificates.caFile,
       applicationName: "right",
     };
     const settings = (side: Side): ServerSettings => ({
-      endpoint: endpoints[side],
+      endpoint: ENDPOINTS[side],
       clusterName: `pair-${side}`,
       certFile,
       keyFile,
@@ -64,7 +68,7 @@ export class ServerPair {
         name: side,
         region: side,
         folder: join(folder, side),
-        endpoint: endpoints[side],
+        endpoint: ENDPOINTS[side],
         adminPassword: PASSWORD,
       });
     const pair = new ServerPair(
@@ -72,16 +76,25 @@ export class ServerPair {
       { left: server("left"), right: server("right") },
       { left: settings("left"), right: settings("right") },
     );
-    const { left, right } = pair.servers;
+    try {
+      await pair.stream(upstream);
+    } catch (error) {
+      await pair.dispose();
+      throw error;
+    }
+    return pair;
+  }
+
+  private async stream(upstream: Upstream): Promise<void> {
+    const { left, right } = this.servers;
     await left.initialize();
-    left.configure(pair.settings.left);
+    left.configure(this.settings.left);
     await left.start();
     const master = { username: "changeover", password: PASSWORD, database: "service" };
-    for (const statement of bootstrapStatements(master, PASSWORD)) await pair.root("left", statement);
+    for (const statement of bootstrapStatements(master, PASSWORD)) await this.root("left", statement);
     await right.cloneFrom(upstream);
-    right.configure(pair.settings.right);
+    right.configure(this.settings.right);
     await right.start();
-    return pair;
   }
 
   address(side: Side): DatabaseAddress {
