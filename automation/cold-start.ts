@@ -4,6 +4,7 @@ import type { Activation } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { Refused } from "./errors";
 import type { Environment, SiteFacts } from "./facts";
+import { markdownTable } from "./markdown";
 import { table } from "./output";
 import { Archive, summarise } from "./probes/archive";
 import { RecoveryPoints } from "./probes/recovery-points";
@@ -77,20 +78,32 @@ export async function coldStart(
 }
 
 /** The same as an operator reads it. */
-export function describeColdStart({ snapshot, at, ageMs, objects }: ColdStart): string {
+export function describeColdStart(cold: ColdStart): string {
+  return [beginning(cold), "", table(ARCHIVE_HEAD, cold.objects.map(archiveCells))].join("\n");
+}
+
+/** The same in a comment of a pull request. */
+export function coldStartMarkdown(cold: ColdStart): string {
   return [
-    `the database would begin with ${snapshot}, of ${at}: what was written in the ${formatDuration(ageMs)} since is not in it`,
+    `${beginning(cold)}.`,
     "",
-    table(
-      ["ARCHIVE", "CLASS", "OBJECTS", "BYTES", "TO BE RETRIEVED", "READABLE"],
-      objects.map((one) => [
-        one.bucket,
-        one.storageClass,
-        String(one.objects),
-        String(one.bytes),
-        one.archived === 0 ? "-" : `${one.archived} by ${one.tier}`,
-        one.tier === "none" ? "at once" : `${formatDuration(one.fromMs)} to ${formatDuration(one.toMs)} after it is asked for`,
-      ]),
-    ),
+    markdownTable([ARCHIVE_HEAD.map((head) => head.toLowerCase()), ...cold.objects.map(archiveCells)]),
   ].join("\n");
+}
+
+function beginning({ snapshot, at, ageMs }: ColdStart): string {
+  return `The database would begin with ${snapshot}, of ${at}: what was written in the ${formatDuration(ageMs)} since is not in it`;
+}
+
+const ARCHIVE_HEAD = ["ARCHIVE", "CLASS", "OBJECTS", "BYTES", "TO BE RETRIEVED", "READABLE"];
+
+function archiveCells({ bucket, storageClass, objects, bytes, archived, tier, fromMs, toMs }: ColdStart["objects"][number]): string[] {
+  return [
+    bucket,
+    storageClass,
+    String(objects),
+    String(bytes),
+    archived === 0 ? "-" : `${archived} by ${tier}`,
+    tier === "none" ? "at once" : `${formatDuration(fromMs)} to ${formatDuration(toMs)} after it is asked for`,
+  ];
 }

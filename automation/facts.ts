@@ -53,7 +53,7 @@ export function factsOf(facts: readonly SiteFacts[], name: SiteName): SiteFacts 
 }
 
 /** The newest activation that any site knows: the higher epoch wins. */
-export function latestActivation(topology: Topology, facts: SiteFacts[]): Activation {
+export function latestActivation(topology: Topology, facts: readonly SiteFacts[]): Activation {
   let latest: Activation = { activeSite: topology.home, epoch: 0 };
   for (const { activation } of facts) if (activation && activation.epoch > latest.epoch) latest = activation;
   return latest;

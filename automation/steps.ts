@@ -1,6 +1,19 @@
 import { formatDuration } from "../topology/duration";
 import { paintError as paint } from "./output";
 
+/** Works with a list of steps, which ends with the work. @param quiet as for the list */
+export async function withSteps<T>(quiet: boolean | undefined, work: (steps: StepList) => Promise<T>): Promise<T> {
+  const steps = new StepList(quiet);
+  try {
+    const result = await work(steps);
+    steps.close();
+    return result;
+  } catch (error) {
+    steps.close(true);
+    throw error;
+  }
+}
+
 type State = "running" | "done" | "failed";
 
 interface Step {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { StepList } from "../automation/steps";
+import { withSteps } from "../automation/steps";
 import { buildGuard } from "../guard/build";
 import { ensure, type Tools } from "../setup";
 import { buildClients } from "./clients/build";
@@ -19,8 +19,7 @@ export interface LabTools {
 
 /** Sets up what the lab needs and is not there yet. @throws SetUpFailed naming the part and what was tried */
 export async function labTools(quiet: boolean): Promise<LabTools> {
-  const steps = new StepList(quiet);
-  try {
+  return withSteps(quiet, async (steps) => {
     const tools: Tools = await ensure(labParts, steps);
     const plugins = pluginOrigins(tools);
     const pulumiHome = pulumiHomeOf(tools);
@@ -32,9 +31,7 @@ export async function labTools(quiet: boolean): Promise<LabTools> {
       plugins,
       pulumiHome,
     };
-  } finally {
-    steps.close();
-  }
+  });
 }
 
 /** The programs that run in the lab: the service's, the guard and the clients'. */

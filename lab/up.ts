@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ACMClient, ImportCertificateCommand } from "@aws-sdk/client-acm";
 import { Refused } from "../automation/errors";
-import { StepList } from "../automation/steps";
+import { withSteps, type StepList } from "../automation/steps";
 import { Workspace } from "../automation/pulumi/workspace";
 import { startTimeOf } from "../setup/process.mjs";
 import { loadTopology } from "../stacks/topology-file";
@@ -48,8 +48,7 @@ export async function labUp({
   await refuseSecondLab(folder);
 
   const tools = await labTools(quiet);
-  const steps = new StepList(quiet);
-  try {
+  await withSteps(quiet, async (steps) => {
     steps.start("clean", "Clear what an earlier lab left");
     const swept = await ProcessTable.sweep(folder);
     removeFiles(folder, ROOT);
@@ -83,11 +82,7 @@ export async function labUp({
     steps.start("serving", "Wait until every tier serves");
     await answersEverywhere(topology, certificates.caCert);
     steps.done("serving");
-    steps.close();
-  } catch (error) {
-    steps.close(true);
-    throw error;
-  }
+  });
 }
 
 async function refuseSecondLab(folder: string): Promise<void> {

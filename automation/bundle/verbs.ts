@@ -5,7 +5,7 @@ import type { BundleStamp } from "../backend";
 import { journalFolder } from "../changeover/incidents";
 import { EXIT } from "../errors";
 import { paint, say, sayJson, table } from "../output";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import { common, examples, list, open, type Common } from "../verbs/options";
 import { IN_BUNDLE, isLiving } from "./contents";
 import type { Verdict } from "./manifest";
@@ -56,7 +56,7 @@ export function bundleVerbs(program: Command): void {
       }
       const { reconcile } = await import("./reconcile.js");
       const env = await open(options);
-      const result = await withSteps(options, (steps) => reconcile(env, folder, journalFolder(options.environment), steps));
+      const result = await withSteps(options.json, (steps) => reconcile(env, folder, journalFolder(options.environment), steps));
       if (options.json) sayJson(result);
       else say(describeReconciled(result));
     });
@@ -88,7 +88,7 @@ async function make(options: Common & BundleOptions): Promise<void> {
     import("./publish.js"),
     import("./stamp.js"),
   ]);
-  const { report, published, facts } = await withSteps(options, async (steps) => {
+  const { report, published, facts } = await withSteps(options.json, async (steps) => {
     const made = out === undefined ? undefined : await writeBundle(env, out, { light: options.light ?? false }, steps);
     const gathered = made?.facts ?? (await gatherFacts(env, await exportAll(env), new Date().toISOString()));
     if (!publish) return { report: made?.report, facts: gathered, published: undefined };
@@ -124,18 +124,6 @@ async function verify(folder: string, options: Common): Promise<void> {
   if (options.json) sayJson({ ...verdict, environment, madeAt, activeSite, epoch, notes });
   else say(describeVerdict(`bundle of ${environment}, ${madeAt}: ${activeSite} active in epoch ${epoch}`, verdict, notes));
   if (!verdict.ok) process.exitCode = EXIT.refused;
-}
-
-async function withSteps<T>({ json }: Common, work: (steps: StepList) => Promise<T>): Promise<T> {
-  const steps = new StepList(json);
-  try {
-    const result = await work(steps);
-    steps.close();
-    return result;
-  } catch (error) {
-    steps.close(true);
-    throw error;
-  }
 }
 
 function describeMade(report: BundleReport | undefined, published: Published[] | undefined): string {

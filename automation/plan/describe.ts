@@ -1,5 +1,5 @@
 import { formatDuration } from "../../topology/duration";
-import { describeColdStart } from "../cold-start";
+import { coldStartMarkdown, describeColdStart } from "../cold-start";
 import { markdownTable } from "../markdown";
 import { paint, table } from "../output";
 import { nameOf } from "../pulumi/urn";
@@ -8,9 +8,10 @@ import type { Plan } from "./plan";
 
 /** The plan as an operator reads it. */
 export function describePlan(plan: Plan): string {
-  const { from, to, kind, epoch, operations, unchanged, objections, predicted, hash, cold } = plan;
+  const { from, to, kind, epoch, operations, unchanged, sites, objections, predicted, hash, cold } = plan;
   return [
     `${kind}: ${from} → ${to}, epoch ${epoch}: ${operations.length} operations, ${unchanged} resources stay as they are; nothing was changed`,
+    describeSites(sites),
     "",
     describeOperations(operations),
     "",
@@ -18,6 +19,13 @@ export function describePlan(plan: Plan): string {
     ...objections.map((objection) => `${paint.red("must not be:")} ${objection}`),
     `${predicted ? `predicted on AWS: RTO ${formatDuration(predicted.rtoMs)} after the decision, RPO ${formatDuration(predicted.rpoMs)}; ` : ""}plan ${hash.slice(0, 12)}`,
   ].join("\n");
+}
+
+/** Each site's role, and what becomes of it. */
+function describeSites(sites: Plan["sites"]): string {
+  return Object.entries(sites)
+    .map(([site, { before, after }]) => `${site}: ${before === after ? before : `${before} → ${after}`}`)
+    .join("; ");
 }
 
 const HEAD = ["STACK", "TIER", "OPERATION", "PLANE", "TYPE", "NAME", "CHANGES"];
@@ -36,7 +44,7 @@ export function describeOperations(operations: readonly PlannedOperation[]): str
 
 /** The plan as a comment of a pull request. */
 export function planMarkdown(plan: Plan): string {
-  const { from, to, kind, epoch, unreachable, operations, unchanged, objections, predicted, hash } = plan;
+  const { from, to, kind, epoch, unreachable, operations, unchanged, sites, objections, predicted, hash, cold } = plan;
   const lost = unreachable.length > 0 ? `, with ${unreachable.join(", ")} lost` : "";
   return [
     `### ${kind}: ${from} → ${to}${lost}`,
@@ -51,6 +59,9 @@ export function planMarkdown(plan: Plan): string {
         : ""
     }`,
     "",
+    `${describeSites(sites)}.`,
+    "",
+    ...(cold ? [coldStartMarkdown(cold), ""] : []),
     `<details><summary>Operations</summary>`,
     "",
     markdownTable([HEAD.map((head) => head.toLowerCase()), ...operations.map(cells)]),

@@ -8,6 +8,7 @@ import type { ColdStart } from "../cold-start";
 import { siteFacts, type Environment } from "../facts";
 import { changesOf, type PlanKind, type PlanRequest } from "./changes";
 import { objectionsTo, plannedOperations, type PlannedOperation } from "./operations";
+import { standingsOf, type Standings } from "./standings";
 
 export interface Plan {
   kind: PlanKind;
@@ -21,6 +22,8 @@ export interface Plan {
   operations: PlannedOperation[];
   /** Resources that stay as they are. */
   unchanged: number;
+  /** What each site is before it and after it. */
+  sites: Record<SiteName, Standings>;
   /** Why it must not be done so; none where it may. */
   objections: string[];
   /** On AWS, from the decision on; `changeover estimate` has the segments. @default nothing is recovered by it */
@@ -47,6 +50,7 @@ export async function planChangeover(env: Environment, request: PlanRequest): Pr
     hash: digest([topology, stacks, settings, programDigest(workspace.root, workspace.environment), operations]),
     operations,
     unchanged,
+    sites: standingsOf(topology, facts, { kind, from, to, unreachable }),
     objections: objectionsTo(operations),
     ...(predicted && { predicted: { rtoMs: predicted.rtoMs, rpoMs: predicted.rpoMs } }),
     ...(cold && { cold }),

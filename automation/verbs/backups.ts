@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import { EXIT, Stopped } from "../errors";
 import { onInterrupt } from "../interrupts";
 import { paint, paintError, say, sayJson } from "../output";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import { common, examples, open, span, type Common } from "./options";
 
 interface VerifyFlags extends Common {
@@ -36,20 +36,13 @@ export function backupVerbs(program: Command): void {
         import("../backups/describe.js"),
       ]);
       const env = await open(options);
-      const steps = new StepList(options.json);
       const { restoreTest = false, site, restoreTimeout: restoreTimeoutMs } = options;
-      await interruptible(async (signal) => {
-        try {
-          const report = await verifyBackups(env, { restoreTest, site, restoreTimeoutMs }, signal, steps);
-          steps.close();
-          if (options.json) sayJson(report);
-          else say(describeBackups(report));
-          process.exitCode = report.sound ? EXIT.done : EXIT.objectiveMissed;
-        } catch (error) {
-          steps.close(true);
-          throw error;
-        }
-      });
+      const report = await interruptible((signal) =>
+        withSteps(options.json, (steps) => verifyBackups(env, { restoreTest, site, restoreTimeoutMs }, signal, steps)),
+      );
+      if (options.json) sayJson(report);
+      else say(describeBackups(report));
+      process.exitCode = report.sound ? EXIT.done : EXIT.objectiveMissed;
     });
 }
 
@@ -91,14 +84,14 @@ const restoreTimeout = (): Option =>
   new Option("--restore-timeout <duration>", "how long RDS may take").argParser(span).default(14_400_000, "4h");
 
 /** Gives work a signal that Ctrl-C aborts, so that it can clean up. */
-async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stopping = new AbortController();
   const interrupt = (): void => {
     stopping.abort(new Stopped("interrupted", "nothing is left behind; run the command again"));
   };
   const letGo = onInterrupt(interrupt);
   try {
-    await work(stopping.signal);
+    return await work(stopping.signal);
   } catch (error) {
     stopping.signal.throwIfAborted();
     throw error;

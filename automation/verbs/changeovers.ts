@@ -3,11 +3,11 @@ import { loadTopology, topologyFile } from "../../stacks/topology-file";
 import { BadInput } from "../../topology/errors";
 import type { SiteName } from "../../topology/schema";
 import type { Confirm } from "../changeover/failover";
-import type { Report, Requests } from "../changeover/run";
+import type { Requests } from "../changeover/run";
 import type { Kind } from "../changeover/table";
 import type { Environment } from "../facts";
 import { say, sayJson } from "../output";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import {
   ROOT,
   changing,
@@ -162,10 +162,7 @@ async function move(options: Omit<MoveFlags, "to">, target: (env: Environment) =
   if (!options.dryRun) return change(options, "switchover", request);
   const [{ dryRun }, { describeDryRun }] = await Promise.all([import("../changeover/dry-run.js"), import("./describe.js")]);
   const env = await open(options);
-  const steps = new StepList(options.json);
-  const found = await dryRun(env, request(env), steps).finally(() => {
-    steps.close();
-  });
+  const found = await withSteps(options.json, (steps) => dryRun(env, request(env), steps));
   if (options.json) sayJson(found);
   else say(describeDryRun(found));
 }
@@ -270,17 +267,10 @@ function reinstate(program: Command): void {
       const asked = confirmation(options);
       const [run, { describeReinstated }] = await Promise.all([import("../changeover/reinstate.js"), import("./describe.js")]);
       const env = await open(options);
-      const steps = new StepList(options.json);
-      try {
-        const request = { rows: options.rows, tables: options.table, check: options.check };
-        const reinstated = await run.reinstate(env, request, asked, steps);
-        steps.close();
-        if (options.json) sayJson(reinstated);
-        else say(describeReinstated(reinstated));
-      } catch (error) {
-        steps.close(true);
-        throw error;
-      }
+      const request = { rows: options.rows, tables: options.table, check: options.check };
+      const reinstated = await withSteps(options.json, (steps) => run.reinstate(env, request, asked, steps));
+      if (options.json) sayJson(reinstated);
+      else say(describeReinstated(reinstated));
     });
 }
 
@@ -294,16 +284,9 @@ async function discard(options: ReprotectFlags): Promise<void> {
       { path: "--site", value: options.site, message: `a site of the topology: ${Object.keys(topology.sites).join(", ")}` },
     ]);
   }
-  const steps = new StepList(options.json);
-  try {
-    const generations = await discardOld(env, options.site, asked, steps);
-    steps.close();
-    if (options.json) sayJson({ site: options.site, discarded: generations });
-    else say(`${options.site}: removed generation ${generations.join(", ")}; the snapshots stay`);
-  } catch (error) {
-    steps.close(true);
-    throw error;
-  }
+  const generations = await withSteps(options.json, (steps) => discardOld(env, options.site, asked, steps));
+  if (options.json) sayJson({ site: options.site, discarded: generations });
+  else say(`${options.site}: removed generation ${generations.join(", ")}; the snapshots stay`);
 }
 
 interface ResumeFlags extends Changing {
@@ -332,19 +315,14 @@ function resume(program: Command): void {
         import("./describe.js"),
       ]);
       const env = await open(options);
-      const steps = new StepList(options.json);
-      try {
+      const { id, report } = await withSteps(options.json, async (steps) => {
         if (options.from !== undefined) await fetchJournal(env, options.from, options.incident, steps);
         const left = await run.toResume(env, options.incident, steps);
         if (!options.json) process.stderr.write(`${left.id}: ${run.describe(left)}\n`);
-        const report = await run.resume(env, left, options, steps, asked);
-        steps.close();
-        if (options.json) sayJson(report ?? { incident: left.id, aborted: true });
-        else say(report ? describeReport(report, env) : `${left.id} was given up`);
-      } catch (error) {
-        steps.close(true);
-        throw error;
-      }
+        return { id: left.id, report: await run.resume(env, left, options, steps, asked) };
+      });
+      if (options.json) sayJson(report ?? { incident: id, aborted: true });
+      else say(report ? describeReport(report, env) : `${id} was given up`);
     });
 }
 
@@ -359,16 +337,10 @@ function confirm(program: Command): void {
       const asked = confirmation(options);
       const { confirmActive } = await import("../changeover/confirm.js");
       const env = await open(options);
-      const steps = new StepList(options.json);
-      try {
-        const confirmed = await confirmActive(env, { site: options.site, forMs: options.for, reason: options.reason }, asked, steps);
-        steps.close();
-        if (options.json) sayJson(confirmed);
-        else say(`${options.site}'s guards may take it for the active site until ${confirmed.until}`);
-      } catch (error) {
-        steps.close(true);
-        throw error;
-      }
+      const request = { site: options.site, forMs: options.for, reason: options.reason };
+      const confirmed = await withSteps(options.json, (steps) => confirmActive(env, request, asked, steps));
+      if (options.json) sayJson(confirmed);
+      else say(`${options.site}'s guards may take it for the active site until ${confirmed.until}`);
     });
 }
 
@@ -384,15 +356,8 @@ async function change<K extends Kind>(
   opening.catch(() => undefined);
   const [{ begin }, { describeReport }] = await Promise.all([import("../changeover/run.js"), import("./describe.js")]);
   const env = await opening;
-  const steps = new StepList(options.json);
-  let report: Report;
-  try {
-    report = await begin(env, kind, typeof request === "function" ? request(env) : request, steps, asked);
-    steps.close();
-  } catch (error) {
-    steps.close(true);
-    throw error;
-  }
+  const wanted = typeof request === "function" ? request(env) : request;
+  const report = await withSteps(options.json, (steps) => begin(env, kind, wanted, steps, asked));
   if (options.json) sayJson(report);
   else say(describeReport(report, env));
 }

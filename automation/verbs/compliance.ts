@@ -3,7 +3,7 @@ import { STANDARDS, type Standard } from "../../policies/controls";
 import { BadInput } from "../../topology/errors";
 import { EXIT } from "../errors";
 import { say, sayJson } from "../output";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import { common, examples, list, open, type Common } from "./options";
 
 interface ComplianceFlags extends Common {
@@ -32,10 +32,7 @@ export function complianceVerb(program: Command): void {
       const [{ assessControls, controlsMarkdown, describeControls }, { checkPolicies }, { assessEstimates }, { gatherEvidence }] =
         await Promise.all([import("../compliance.js"), import("../policies.js"), import("../estimate.js"), import("../measured.js")]);
       const env = await open(options);
-      const steps = new StepList(options.json);
-      const stacks = await checkPolicies(env, [], [], steps).finally(() => {
-        steps.close();
-      });
+      const stacks = await withSteps(options.json, (steps) => checkPolicies(env, [], [], steps));
       const measured = await gatherEvidence(env.topology, options.environment);
       const reports = assessControls(
         options.standards as Standard[],

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT } from "../errors";
 import { say, sayJson } from "../output";
-import { StepList } from "../steps";
+import { withSteps, type StepList } from "../steps";
 import { ROOT, common, examples, open, topologyOf, type Common } from "./options";
 
 interface ImpactFlags extends Common {
@@ -28,11 +28,10 @@ Exit code 5 where something became worse.`,
     .action(async (ref: string, options: ImpactFlags) => {
       const { atRevision, describeImpact, impactMarkdown, impactOf, policiesAt, revisionOf } = await import("../impact.js");
       const { environment } = options;
-      const steps = new StepList(options.json);
       const configs = options.policyPackConfig.map((file) => resolve(file));
-      try {
+      const impact = await withSteps(options.json, async (steps) => {
         const after = revisionOf(topologyOf(environment), options.policies ? await policiesHere(options, configs, steps) : undefined);
-        const impact = await atRevision(ROOT, ref, async (root, commit) => {
+        return atRevision(ROOT, ref, async (root, commit) => {
           steps.start("before", `Look at ${commit.slice(0, 12)}`);
           const before = revisionOf(
             topologyOf(environment, root),
@@ -41,14 +40,10 @@ Exit code 5 where something became worse.`,
           steps.done("before");
           return impactOf(commit, before, after);
         });
-        steps.close();
-        if (options.json) sayJson(impact);
-        else say(options.markdown ? impactMarkdown(impact) : describeImpact(impact));
-        if (impact.worse.length > 0) process.exitCode = EXIT.objectiveMissed;
-      } catch (error) {
-        steps.close(true);
-        throw error;
-      }
+      });
+      if (options.json) sayJson(impact);
+      else say(options.markdown ? impactMarkdown(impact) : describeImpact(impact));
+      if (impact.worse.length > 0) process.exitCode = EXIT.objectiveMissed;
     });
 }
 

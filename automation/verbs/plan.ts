@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { EXIT } from "../errors";
 import { say, sayJson } from "../output";
 import { PLAN_KINDS, type PlanKind } from "../plan/changes";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import { common, examples, list, open, type Common } from "./options";
 
 interface PlanFlags extends Common {
@@ -42,15 +42,15 @@ It is refused (exit code 3), and printed all the same, where it would replace or
         import("../plan/describe.js"),
       ]);
       const env = await open(options);
-      const steps = new StepList(options.json);
-      steps.start("preview", "Preview the stacks involved");
-      const plan = await planChangeover(env, options).finally(() => {
+      const plan = await withSteps(options.json, async (steps) => {
+        steps.start("preview", "Preview the stacks involved");
+        const made = await planChangeover(env, options);
         steps.done("preview");
-        steps.close();
+        return made;
       });
       if (options.graph !== undefined) {
-        const [{ draw, graphOf }, { siteFacts }] = await Promise.all([import("../plan/graph.js"), import("../facts.js")]);
-        writeFileSync(options.graph, await draw(graphOf(plan, env.topology, await siteFacts(env))));
+        const { draw, graphOf } = await import("../plan/graph.js");
+        writeFileSync(options.graph, await draw(graphOf(plan, env.topology)));
       }
       if (options.json) sayJson(plan);
       else say(options.markdown ? planMarkdown(plan) : describePlan(plan));

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../errors";
 import { say, sayJson } from "../output";
-import { StepList } from "../steps";
+import { withSteps } from "../steps";
 import { common, examples, open, type Common } from "./options";
 
 /** Holds the stacks against the policy pack. */
@@ -26,11 +26,8 @@ A file may say {"residency": "advisory", "operators-mfa": {"maxSessionSeconds": 
     .action(async (parts: string[], options: Common & { policyPackConfig: string[] }) => {
       const { areKept, checkPolicies, describePolicies } = await import("../policies.js");
       const env = await open(options);
-      const steps = new StepList(options.json);
       const configs = options.policyPackConfig.map((file) => resolve(file));
-      const stacks = await checkPolicies(env, parts, configs, steps).finally(() => {
-        steps.close();
-      });
+      const stacks = await withSteps(options.json, (steps) => checkPolicies(env, parts, configs, steps));
       if (options.json) sayJson({ kept: areKept(stacks), stacks });
       else say(describePolicies(stacks));
       if (!areKept(stacks)) process.exitCode = EXIT.objectiveMissed;

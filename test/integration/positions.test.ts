@@ -55,7 +55,7 @@ describe("where two databases are", () => {
     await pair.resumeReplay();
     resumedAt = performance.now();
     const replayed = await waiting;
-    expect(performance.now() - resumedAt).toBeLessThan(400);
+    expect(performance.now() - resumedAt).toBeLessThan(1_000);
     expect(lags.length).toBeGreaterThan(5);
     expect(lags[0]?.bytes).toBeGreaterThan(100_000);
     expect(replayed.polls).toBe(lags.length + 1);

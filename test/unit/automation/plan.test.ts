@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { changesOf } from "../../../automation/plan/changes";
+import { changesOf, type PlanKind } from "../../../automation/plan/changes";
 import { planMarkdown } from "../../../automation/plan/describe";
 import { draw, graphOf } from "../../../automation/plan/graph";
 import { objectionsTo, planeOf, type PlannedOperation } from "../../../automation/plan/operations";
 import type { Plan } from "../../../automation/plan/plan";
+import { standingsOf } from "../../../automation/plan/standings";
 import type { Environment, SiteFacts } from "../../../automation/facts";
 import { names, topology } from "../components/recorder";
 
@@ -78,6 +79,28 @@ describe("the plane of an operation", () => {
   });
 });
 
+describe("what each site is before and after", () => {
+  const roles = (move: { kind: PlanKind; from?: string; to: string; unreachable?: string[] }, of = facts) =>
+    Object.fromEntries(
+      Object.entries(standingsOf(topology, of, { from: "primary", unreachable: [], ...move })).map(([site, { before, after }]) => [
+        site,
+        before === after ? before : `${before} → ${after}`,
+      ]),
+    );
+  it.each<[Parameters<typeof roles>[0], string, string, string]>([
+    [{ kind: "switchover", to: "secondary" }, "active → fenced", "standby → active", "dormant"],
+    [{ kind: "failover", to: "secondary", unreachable: ["primary"] }, "lost", "standby → active", "dormant"],
+    [{ kind: "failover", to: "cold", unreachable: ["primary", "secondary"] }, "lost", "lost", "dormant → active"],
+    [{ kind: "restore", to: "primary" }, "active", "standby → fenced", "dormant"],
+  ])("%o", (move, primary, secondary, cold) => {
+    expect(roles(move)).toEqual({ primary, secondary, cold });
+  });
+  it("of a re-protection: the site that was left stands by again", () => {
+    const expected = { primary: "fenced → standby", secondary: "active", cold: "dormant" };
+    expect(roles({ kind: "reprotect", from: "secondary", to: "primary" }, failedOver)).toEqual(expected);
+  });
+});
+
 const operation = (change: Partial<PlannedOperation>): PlannedOperation => ({
   part: "secondary",
   stack: "production-secondary",
@@ -107,6 +130,11 @@ const plan: Plan = {
   hash: "0123456789abcdef".repeat(4),
   operations: [operation({})],
   unchanged: 100,
+  sites: {
+    primary: { before: "lost", after: "lost" },
+    secondary: { before: "standby", after: "active" },
+    cold: { before: "dormant", after: "dormant" },
+  },
   objections: [],
   predicted: { rtoMs: 600_000, rpoMs: 900_000 },
 };
@@ -115,11 +143,27 @@ it("is a comment of a pull request", () => {
   const text = planMarkdown(plan);
   expect(text).toContain("### failover: primary → secondary, with primary lost");
   expect(text).toContain("| production-secondary | -    | update    | surviving | Instance | database-instance-1 | replicateSourceDb |");
+  expect(text).toContain("\nprimary: lost; secondary: standby → active; cold: dormant.\n");
   expect(planMarkdown({ ...plan, objections: ["it would replace x"] })).toContain("- **must not be:** it would replace x");
 });
 
+it("says when the archive of a cold site can be read", () => {
+  const objects = [
+    { bucket: "b", storageClass: "GLACIER", objects: 3, bytes: 30, archived: 2, tier: "Expedited" as const, fromMs: 60_000, toMs: 300_000 },
+  ];
+  const text = planMarkdown({
+    ...plan,
+    to: "cold",
+    cold: { snapshot: "daily-7", at: "2026-01-02T03:04:05.000Z", ageMs: 7_200_000, objects },
+  });
+  expect(text).toContain(
+    "\nThe database would begin with daily-7, of 2026-01-02T03:04:05.000Z: what was written in the 2h since is not in it.\n",
+  );
+  expect(text).toMatch(/^\| b +\| GLACIER +\| 3 +\| 30 +\| 2 by Expedited +\| 1m to 5m after it is asked for +\|$/m);
+});
+
 it("is a picture: who is active, where users and data go, before and after", async () => {
-  const graph = graphOf(plan, topology, facts);
+  const graph = graphOf(plan, topology);
   expect(graph).toContain('"before-primary" [label="primary\\neu-north-1\\nlost"');
   expect(graph).toContain('"after-users" -> "after-secondary" [label="   traffic"');
   expect(graph).toContain('"after-secondary" -> "after-cold" [label="   snapshots, objects"');
