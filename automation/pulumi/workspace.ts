@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -256,16 +256,29 @@ export class Workspace {
   private async read<T>(part: string, args: readonly string[]): Promise<T> {
     const early = await this.early?.take(this.stackName(part), args);
     if (early !== undefined) return JSON.parse(early) as T;
-    const cli = this.command as PulumiCommand & Runner;
-    const run = (): Promise<{ stdout: string }> =>
-      cli.run([...args, "--stack", this.stackName(part)], this.root, { ...this.local.envVars, ...READING });
-    const { stdout } = await this.attempt(part, run);
+    const { stdout } = await this.attempt(part, () => this.run(part, args, READING));
     return JSON.parse(stdout) as T;
   }
 
-  /** Puts a state in place of the stack's own; its secrets are encrypted anew. @throws Refused (locked) */
+  private run(part: string, args: readonly string[], env: Record<string, string> = {}): Promise<{ stdout: string }> {
+    const cli = this.command as PulumiCommand & Runner;
+    return cli.run([...args, "--stack", this.stackName(part)], this.root, { ...this.local.envVars, ...env });
+  }
+
+  /**
+   * Puts a state in place of the stack's own; its secrets are encrypted anew. The Automation API's own import lets everybody
+   * on the machine read the file that it hands to the CLI, and leaves it there where the CLI fails.
+   * @throws Refused (locked)
+   */
   async importState(part: string, deployment: Deployment): Promise<void> {
-    await this.attempt(part, () => this.local.importStack(this.stackName(part), deployment));
+    const folder = await mkdtemp(join(tmpdir(), "changeover-state-"));
+    try {
+      const file = join(folder, "state.json");
+      await writeFile(file, JSON.stringify(deployment));
+      await this.attempt(part, () => this.run(part, ["stack", "import", "--file", file]));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   private async deployment(part: string): Promise<Checkpoint> {
