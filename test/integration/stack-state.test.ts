@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
@@ -35,12 +35,14 @@ const URN = "urn:pulumi:test-edge::changeover::pulumi:pulumi:Stack::changeover-t
 it("is put in place by way of a file that nobody else can read, and that is gone afterwards", async () => {
   const state = await workspace.exportState("edge");
   const resources = [{ urn: URN, custom: false, type: "pulumi:pulumi:Stack" }];
-  const importing = workspace.importState("edge", { ...state, deployment: { ...state.deployment, resources } });
-  await vi.waitFor(() => {
-    const [handed = ""] = readdirSync(temporary).filter((name) => name.startsWith("changeover-"));
-    expect(statSync(join(temporary, handed)).mode & 0o077).toBe(0);
+  const seen = new Map<string, number>();
+  const watcher = watch(temporary, (_event, name) => {
+    const mode = name === null ? undefined : statSync(join(temporary, name), { throwIfNoEntry: false })?.mode;
+    if (name !== null && mode !== undefined) seen.set(name, mode & 0o077);
   });
-  await importing;
+  await workspace.importState("edge", { ...state, deployment: { ...state.deployment, resources } });
+  watcher.close();
+  expect([...seen.values()]).toEqual([0]);
   expect((await workspace.exportState("edge")).deployment.resources).toMatchObject(resources);
   expect(readdirSync(temporary)).toEqual([]);
 }, 30_000);
