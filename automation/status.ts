@@ -3,7 +3,7 @@ import { formatDuration } from "../topology/duration";
 import { readIntegrity, watchedFrom, type Integrity } from "./backups/integrity";
 import { openIncident } from "./changeover/incidents";
 import type { Kind, State } from "./changeover/table";
-import type { Role } from "../topology/roles";
+import { sitesThatAre, type Role } from "../topology/roles";
 import type { SiteName } from "../topology/schema";
 import { databaseState, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment, type SiteFacts } from "./facts";
 import { paint, table } from "./output";
@@ -62,6 +62,10 @@ export interface Status {
   integrity: Integrity | null;
   /** Why that is not known. */
   integrityDetail?: string;
+  /** Sites whose databases follow the active site's. None: its loss leaves nothing but the copies. */
+  standbys: SiteName[];
+  /** Warm sites whose databases do not: a re-protection rebuilds them. */
+  toRebuild: SiteName[];
   sites: SiteStatus[];
 }
 
@@ -120,6 +124,7 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
     }),
   );
   const open = openIncident(workspace.environment);
+  const standbys = sites.filter(({ role, followsLeft }) => role === "standby" && !followsLeft).map(({ name }) => name);
   return {
     environment: workspace.environment,
     service: topology.service,
@@ -130,6 +135,8 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
       ? { incident: open.id, kind: open.opening.kind, state: open.state, running: open.running, partial: open.partial }
       : null,
     ...(await integrity),
+    standbys,
+    toRebuild: sitesThatAre("warm", topology).filter((site) => site !== current.activeSite && !standbys.includes(site)),
     sites,
   };
 }
@@ -189,7 +196,7 @@ export function describeStatus(status: Status): string {
     `${status.service} (${status.environment}): ${paint.bold(status.activeSite)} is active, epoch ${status.epoch}${whoElseWrites(status)}; ${status.public.name} is ${status.public.addresses.join(", ") || "not resolved"}`,
     "",
     table(["SITE", "ROLE", "REGION", "EPOCH", "DATABASE", "WRITES", "LAG", "TRAFFIC", "PODS READY BY TIER"], rows),
-    ...(status.changeover ? ["", describeChangeover(status.changeover)] : []),
+    ...(status.changeover ? ["", describeChangeover(status.changeover)] : describeExposure(status)),
     "",
     describeIntegrity(status),
     ...(notes.length > 0 ? ["", ...notes.map((note) => paint.dim(note))] : []),
@@ -203,6 +210,12 @@ function whoElseWrites({ sites, activeSite }: Status): string {
   const { database, writes = null } = sites.find(({ name }) => name === activeSite) ?? {};
   if (database !== "primary" || writes === null || writes === "open") return "";
   return paint.red(writes === "lapsed" ? "; the services' lease of its database ran out: nobody can log in" : "; no site takes writes");
+}
+
+function describeExposure({ activeSite, standbys, toRebuild }: Status): string[] {
+  if (standbys.length > 0) return [];
+  const commands = toRebuild.map((site) => `changeover reprotect --site ${site}`);
+  return ["", paint.red(`nothing stands behind ${activeSite}: ${commands.join(" or ")}, once that site answers`)];
 }
 
 function describeIntegrity({ integrity, integrityDetail }: Status): string {

@@ -72,7 +72,7 @@ describe("a failover by the command", () => {
   it("status shows the sites", async () => {
     const { stdout } = await changeover(["status", "--json"], env);
     const status = JSON.parse(stdout) as Status;
-    expect(status).toMatchObject({ activeSite: "primary", epoch: 1 });
+    expect(status).toMatchObject({ activeSite: "primary", epoch: 1, standbys: ["secondary"], toRebuild: [] });
     expect(status.sites.map(({ name, role, database, traffic }) => [name, role, database, traffic])).toEqual([
       ["primary", "active", "primary", true],
       ["secondary", "standby", "replica", false],
@@ -230,7 +230,7 @@ describe("a failover by the command", () => {
   it("status knows the new active site and the fenced old one", async () => {
     const { stdout } = await changeover(["status", "--json", "--skip", "primary"], env);
     const status = JSON.parse(stdout) as Status;
-    expect(status).toMatchObject({ activeSite: "secondary", epoch: 2 });
+    expect(status).toMatchObject({ activeSite: "secondary", epoch: 2, standbys: [], toRebuild: ["primary"] });
     expect(status.sites.map(({ role }) => role)).toEqual(["fenced", "active", "dormant"]);
     expect(status.sites[1]?.traffic).toBe(true);
   });

@@ -15,19 +15,19 @@ const site = (name: string, of: Partial<SiteStatus>): SiteStatus => ({
   ...of,
 });
 
-const headline = (primary: Partial<SiteStatus>, secondary: Partial<SiteStatus>): string | undefined => {
-  const status: Status = {
-    environment: "lab",
-    service: "samia-tarot",
-    activeSite: "primary",
-    epoch: 1,
-    public: { name: "app.example.com", addresses: ["127.0.0.1"] },
-    changeover: null,
-    integrity: null,
-    sites: [site("primary", { role: "active", database: "primary", lagMs: null, ...primary }), site("secondary", secondary)],
-  };
-  return describeStatus(status).split("\n")[0];
-};
+const status = (primary: Partial<SiteStatus>, secondary: Partial<SiteStatus>): Status => ({
+  environment: "lab",
+  service: "samia-tarot",
+  activeSite: "primary",
+  epoch: 1,
+  public: { name: "app.example.com", addresses: ["127.0.0.1"] },
+  changeover: null,
+  integrity: null,
+  standbys: ["secondary"],
+  toRebuild: [],
+  sites: [site("primary", { role: "active", database: "primary", lagMs: null, ...primary }), site("secondary", secondary)],
+});
+const headline = (...sites: Parameters<typeof status>): string | undefined => describeStatus(status(...sites)).split("\n")[0];
 
 it.each([
   ["the active site takes writes", {}, {}, ""],
@@ -61,3 +61,12 @@ it.each([
     expect(headline(primary, secondary)).toBe(`samia-tarot (lab): primary is active, epoch 1${says}; app.example.com is 127.0.0.1`);
   },
 );
+
+it("says that nothing stands behind the active site, and what to do, unless a changeover has to be finished first", () => {
+  const says = "\nnothing stands behind primary: changeover reprotect --site secondary, once that site answers\n";
+  const exposed = { ...status({}, { role: "fenced" }), standbys: [], toRebuild: ["secondary"] };
+  expect(describeStatus(exposed)).toContain(says);
+  expect(describeStatus(status({}, {}))).not.toContain("nothing stands behind");
+  const changeover = { incident: "DR-1", kind: "reprotect", state: "fenced", running: false, partial: false } as const;
+  expect(describeStatus({ ...exposed, changeover })).not.toContain("nothing stands behind");
+});
