@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,10 +9,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ADMIN_OPTIONS, fenceWrites, openWrites, pauseWrites, readWrites, renewLease, WritesRefused } from "../../guard/writes";
 import { databaseIdentity, type Identity } from "../../lab/postgres/identity";
 import { bootstrapStatements, REPLICATION_USER } from "../../lab/postgres/roles";
+import { ensure } from "../../setup";
+import { postgresql } from "../../setup/postgresql";
 
 const run = promisify(execFile);
-const BIN = "/usr/lib/postgresql/15/bin";
-const runnable = existsSync(join(BIN, "postgres"));
 const HOST = "127.40.7.1";
 const PRIMARY = 5471;
 const REPLICA = 5472;
@@ -22,9 +22,10 @@ const ROLE = "service_app";
 const LEASE = 10_000;
 const at = { database: DATABASE, role: ROLE, site: "primary", by: "test", reason: "because" };
 
-describe.skipIf(!runnable)("the lease and the mark", () => {
+describe("the lease and the mark", () => {
   let folder: string;
   let identity: Identity;
+  let tool: (name: string) => string;
   const servers: ChildProcess[] = [];
   const clients: Client[] = [];
   let admin: Client;
@@ -48,7 +49,7 @@ describe.skipIf(!runnable)("the lease and the mark", () => {
   const insert = (client: Client): Promise<unknown> => client.query("insert into rows default values");
 
   const start = async (data: string, port: number): Promise<void> => {
-    const { command, args } = identity.wrap(join(BIN, "postgres"), [
+    const { command, args } = identity.wrap(tool("postgres"), [
       "-D",
       data,
       ...[
@@ -77,9 +78,10 @@ describe.skipIf(!runnable)("the lease and the mark", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "changeover-guard-"));
-    identity = await databaseIdentity(folder, join(BIN, "initdb"));
+    ({ tool } = await ensure([postgresql]));
+    identity = await databaseIdentity(folder, tool("initdb"));
     const data = join(folder, "primary");
-    const { command, args } = identity.wrap(join(BIN, "initdb"), [
+    const { command, args } = identity.wrap(tool("initdb"), [
       `--pgdata=${data}`,
       "--username=rdsadmin",
       "--auth=trust",
@@ -318,7 +320,7 @@ describe.skipIf(!runnable)("the lease and the mark", () => {
   it("comes along to a replica; promoted, it is opened by its own epoch", async () => {
     await openWrites(admin, { ...at, epoch: 1, leaseMs: LEASE });
     const data = join(folder, "replica");
-    const { command, args } = identity.wrap(join(BIN, "pg_basebackup"), [
+    const { command, args } = identity.wrap(tool("pg_basebackup"), [
       `--pgdata=${data}`,
       `--host=${HOST}`,
       `--port=${PRIMARY}`,

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { ProcessTable } from "../../../lab/processes";
 import { world, type Endpoint, type World } from "../../../lab/world";
 import { readMade } from "../../../setup/cache";
 import { changeoverHome } from "../../../setup/home.mjs";
+import { needOnPath } from "../../../setup/run";
 
 export interface TestLab extends LabContext {
   /** What the parts logged. */
@@ -70,12 +70,11 @@ function shifted(original: World, shift: number): World {
   };
 }
 
-/** As it was set up; a test of a single part runs before that with what the machine has. */
-function tool(name: string): string {
+/** As it was set up; before that, what the machine has. @throws NotThisWay where that has none */
+export function tool(name: string): string {
   for (const part of labParts) {
     const path = readMade(part, changeoverHome())?.tools[name];
     if (path !== undefined) return path;
   }
-  const PATH = `/usr/lib/postgresql/15/bin:${process.env["PATH"] ?? ""}`;
-  return execFileSync("which", [name], { encoding: "utf8", env: { PATH } }).trim();
+  return needOnPath(name);
 }

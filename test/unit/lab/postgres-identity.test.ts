@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { databaseIdentity, unprivilegedUser, WAYS } from "../../../lab/postgres/identity";
+import { tool } from "./context";
 
-const INITDB = "/usr/lib/postgresql/15/bin/initdb";
 const root = process.getuid?.() === 0;
 
 describe("databaseIdentity", () => {
@@ -29,7 +29,7 @@ describe("databaseIdentity", () => {
     expect(identity.wrap("postgres", ["-D", "x"])).toEqual({ command: "postgres", args: ["-D", "x"] });
   });
 
-  it.runIf(root && existsSync(INITDB)).for(Object.keys(WAYS) as (keyof typeof WAYS)[])(
+  it.runIf(root).for(Object.keys(WAYS) as (keyof typeof WAYS)[])(
     "drops root by %s and still works below a closed folder",
     async (way, { skip }) => {
       const identity = WAYS[way](await unprivilegedUser());
@@ -37,9 +37,10 @@ describe("databaseIdentity", () => {
       const { status, stdout } = spawnSync(probe.command, probe.args, { encoding: "utf8" });
       if (status !== 0) skip("this machine does not allow it, and databaseIdentity takes the next way");
       expect(stdout.trim()).not.toBe("0");
-      expect(await databaseIdentity(folder, INITDB, { ways: [WAYS[way]] })).toMatchObject({ description: identity.description });
-      const initdb = identity.wrap(INITDB, ["-D", join(folder, "data"), "--no-sync", "--no-locale", "--auth=trust"]);
-      execFileSync(initdb.command, initdb.args, { stdio: "pipe" });
+      const initdb = tool("initdb");
+      expect(await databaseIdentity(folder, initdb, { ways: [WAYS[way]] })).toMatchObject({ description: identity.description });
+      const { command, args } = identity.wrap(initdb, ["-D", join(folder, "data"), "--no-sync", "--no-locale", "--auth=trust"]);
+      execFileSync(command, args, { stdio: "pipe" });
       expect(existsSync(join(folder, "data", "PG_VERSION"))).toBe(true);
     },
   );
