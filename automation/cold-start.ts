@@ -79,7 +79,7 @@ export async function coldStart(
 
 /** The same as an operator reads it. */
 export function describeColdStart(cold: ColdStart): string {
-  return [beginning(cold), "", table(ARCHIVE_HEAD, cold.objects.map(archiveCells))].join("\n");
+  return [beginning(cold), "", cold.objects.length === 0 ? NO_OBJECTS : table(ARCHIVE_HEAD, cold.objects.map(archiveCells))].join("\n");
 }
 
 /** The same in a comment of a pull request. */
@@ -87,7 +87,9 @@ export function coldStartMarkdown(cold: ColdStart): string {
   return [
     `${beginning(cold)}.`,
     "",
-    markdownTable([ARCHIVE_HEAD.map((head) => head.toLowerCase()), ...cold.objects.map(archiveCells)]),
+    cold.objects.length === 0
+      ? `${NO_OBJECTS}.`
+      : markdownTable([ARCHIVE_HEAD.map((head) => head.toLowerCase()), ...cold.objects.map(archiveCells)]),
   ].join("\n");
 }
 
@@ -95,6 +97,7 @@ function beginning({ snapshot, at, ageMs }: ColdStart): string {
   return `The database would begin with ${snapshot}, of ${at}: what was written in the ${formatDuration(ageMs)} since is not in it`;
 }
 
+const NO_OBJECTS = "No object lies in its archive buckets";
 const ARCHIVE_HEAD = ["ARCHIVE", "CLASS", "OBJECTS", "BYTES", "TO BE RETRIEVED", "READABLE"];
 
 function archiveCells({ bucket, storageClass, objects, bytes, archived, tier, fromMs, toMs }: ColdStart["objects"][number]): string[] {

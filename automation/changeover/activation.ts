@@ -22,7 +22,7 @@ import { GivenUp } from "./given-up";
 import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
 import { Takeover, decisionOf, type Decision as MoveDecision } from "./move";
-import type { MoveReport } from "./report";
+import type { MoveReport, RunReport } from "./report";
 import { leapSequences } from "./sequences";
 import { databaseOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
@@ -46,7 +46,7 @@ interface Decision extends MoveDecision {
   identifier: string;
 }
 
-export type ActivationResult = Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
+export type ActivationResult = Omit<MoveReport, keyof RunReport>;
 
 /**
  * A site at which nothing ran takes over, from what lies in its own region: the newest snapshot becomes its database, its stack

@@ -9,7 +9,7 @@ import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
 import { settleOwn } from "./locks";
 import { Takeover, decisionOf, type Decision } from "./move";
-import type { MoveReport } from "./report";
+import type { MoveReport, RunReport } from "./report";
 import { databaseOf, markedBy, warmSitesBut } from "./sites";
 import { turnOn } from "./takeover-switch";
 
@@ -53,7 +53,7 @@ export async function failover(
   incident: Incident,
   confirm: Confirm,
   onApproved: () => Promise<void>,
-): Promise<Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">> {
+): Promise<Omit<MoveReport, keyof RunReport>> {
   const { topology, workspace } = env;
   const { to } = request;
   checkSites(env, request);

@@ -21,23 +21,30 @@ export interface StepTiming {
   tookMs: number;
 }
 
-/** What a move of the active site measured. */
-export interface MoveReport {
-  kind: "failover" | "switchover" | "activation";
+/** What every run tells of itself. */
+export interface RunReport {
   incident: string;
+  /** When the changeover began, in this run or the one that this goes on with. Milliseconds of the wall clock. */
+  openedAt: number;
+  /** When the command began, in milliseconds of the wall clock. */
+  startedAt: number;
+  /** From the command to its end. */
+  totalMs: number;
+  steps: StepTiming[];
+  journal: string;
+}
+
+/** What a move of the active site measured. */
+export interface MoveReport extends RunReport {
+  kind: "failover" | "switchover" | "activation";
   from: SiteName;
   to: SiteName;
   epoch: number;
-  /** When the command began, in milliseconds of the wall clock. */
-  startedAt: number;
   segmentsMs: ReportSegments;
   tiers: { tier: number; readyMs: number }[];
   /** From the command to the write read back. */
   recoveredMs: number;
-  /** From the command to its end. */
-  totalMs: number;
   verified: Verified;
-  steps: StepTiming[];
   /**
    * In a switchover and a restore: when the active site stopped taking writes and when the target, or its other database, began
    * to, wall clock, milliseconds; left out where the journal does not tell.
@@ -49,7 +56,6 @@ export interface MoveReport {
   copy?: { snapshot: string; at: string; ageMs: number };
   /** In an activation: what was copied out of the archive. */
   objects?: { objects: number; bytes: number };
-  journal: string;
 }
 
 /** What a restore measured: a site moves from its damaged database to one of an earlier moment. */
@@ -65,9 +71,8 @@ export interface RestoreReport extends Omit<MoveReport, "kind" | "from" | "to" |
 }
 
 /** What a re-protection measured. */
-export interface ReprotectReport {
+export interface ReprotectReport extends RunReport {
   kind: "reprotect";
-  incident: string;
   /** Site that was left and stands by again. */
   site: SiteName;
   /** The active site, which it streams from. */
@@ -75,14 +80,10 @@ export interface ReprotectReport {
   epoch: number;
   /** Its new database. */
   generation: number;
-  startedAt: number;
   /** Command to a replica that streams within the RPO. */
   protectedMs: number;
-  totalMs: number;
   /** Lag of the new replica when protection was reported. */
   lagMs: number;
   /** Rows that the old database has and the new active one has not; `null` where no old database was left to compare. */
   diverged: { rows: number; file: string } | null;
-  steps: StepTiming[];
-  journal: string;
 }

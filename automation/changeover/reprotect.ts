@@ -25,7 +25,7 @@ import type { StepList } from "../steps";
 import type { Confirm } from "./failover";
 import type { Incident } from "./incident";
 import { refreshStack, updateStack } from "./locks";
-import type { ReprotectReport } from "./report";
+import type { ReprotectReport, RunReport } from "./report";
 import { databaseOf, markedBy } from "./sites";
 
 export interface ReprotectRequest {
@@ -42,7 +42,7 @@ interface Decision extends Rebuilt {
   replica: boolean;
 }
 
-export type ReprotectResult = Omit<ReprotectReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
+export type ReprotectResult = Omit<ReprotectReport, keyof RunReport>;
 
 const SECURITY_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 /** A replica counts as following when it was seen to, this often in a row. */

@@ -17,7 +17,7 @@ import { GivenUp } from "./given-up";
 import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
 import { Takeover, reopenWrites, type Decision as MoveDecision } from "./move";
-import type { RestoreReport } from "./report";
+import type { RestoreReport, RunReport } from "./report";
 import { advanceSequences } from "./sequences";
 import { asAdmin, databaseOf, markedBy, subjectOf } from "./sites";
 import { retreatFrom, type Step } from "./table";
@@ -49,7 +49,7 @@ interface Decision extends MoveDecision {
   damaged: Database;
 }
 
-export type RestoreResult = Omit<RestoreReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
+export type RestoreResult = Omit<RestoreReport, keyof RunReport>;
 
 /**
  * Puts a database of an earlier moment in the place of the active site's, which is damaged: RDS restores it beside that one,

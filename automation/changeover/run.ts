@@ -13,7 +13,7 @@ import { Incident, isOver, thisDriver, type Opening } from "./incident";
 import { isKnown, journalFile, journalOf, newIncidentId, openIncident, toTakeOver, type OpenIncident } from "./incidents";
 import { refreshStack, updateStack } from "./locks";
 import { decisionOf, reopenWrites } from "./move";
-import type { MoveReport, ReprotectReport, RestoreReport } from "./report";
+import type { MoveReport, ReprotectReport, RestoreReport, RunReport } from "./report";
 import { reprotect, type ReprotectRequest } from "./reprotect";
 import { giveUpRestore, restore, type RestoreRequest } from "./restore";
 import { giveUp, switchover, type SwitchoverRequest } from "./switchover";
@@ -167,14 +167,15 @@ async function execute(env: Environment, incident: Incident, request: Requests[K
     const { state } = incident;
     await incident.finish({ event: "finished", detail: { state, result } });
     await copySuperseded(env, incident);
-    const shared = {
+    const own: RunReport = {
       incident: incident.id,
+      openedAt: incident.openedAt.getTime(),
       startedAt,
       totalMs: Math.round(incident.clock()),
       steps: incident.timings,
       journal: incident.file,
     };
-    return { ...result, ...shared };
+    return { ...result, ...own };
   } catch (error) {
     throw await ended(incident, error as Error);
   }

@@ -21,7 +21,7 @@ import type { Incident } from "./incident";
 import { settleOwn, updateStack } from "./locks";
 import { Takeover, decisionOf, reopenWrites, type Decision } from "./move";
 import { switchoverGuards } from "./planned-guards";
-import type { MoveReport } from "./report";
+import type { MoveReport, RunReport } from "./report";
 import { databaseOf, markedBy, servicesOf, subjectOf } from "./sites";
 import { retreatFrom } from "./table";
 import { TakeoverSwitch, turnOff, turnOn } from "./takeover-switch";
@@ -40,7 +40,7 @@ export interface SwitchoverRequest {
 /** Longer than the lab's DNS takes to turn and its users to forget the old site; where that takes a minute, the update goes on without. */
 const HEAD_START_MS = 3_000;
 
-export type MoveResult = Omit<MoveReport, "steps" | "journal" | "incident" | "startedAt" | "totalMs">;
+export type MoveResult = Omit<MoveReport, keyof RunReport>;
 
 /** What a switchover found before it changed anything. */
 export interface Readiness {

@@ -3,7 +3,7 @@ import { sitesThatAre } from "../../topology/roles";
 import type { SiteName, Topology } from "../../topology/schema";
 import type { DryRun } from "../changeover/dry-run";
 import type { Reinstated } from "../changeover/reinstate";
-import type { MoveReport, ReprotectReport, RestoreReport } from "../changeover/report";
+import type { MoveReport, ReprotectReport, RestoreReport, RunReport } from "../changeover/report";
 import type { Environment } from "../facts";
 import { paint, table } from "../output";
 import { describeOperations } from "../plan/describe";
@@ -14,10 +14,21 @@ export function describeReport(report: MoveReport | ReprotectReport | RestoreRep
   return report.kind === "reprotect" ? describeReprotect(report) : describeMove(report, topology);
 }
 
-function describeRestore({ site, epoch, generation, point, recoveredMs, pause, dropped, journal }: RestoreReport): string {
+/** How long it took; where a run went on with an earlier one, also since that began. */
+function took({ openedAt, startedAt }: RunReport, ms: number): string {
+  const before = startedAt - openedAt;
+  const since = before < RESUMED_MS ? "" : `, ${formatDuration(before + ms)} after the changeover began`;
+  return `${paint.bold(formatDuration(ms))}${since}`;
+}
+
+/** A first run writes its journal's first entry within this. */
+const RESUMED_MS = 1_000;
+
+function describeRestore(report: RestoreReport): string {
+  const { site, epoch, generation, point, recoveredMs, pause, dropped, journal } = report;
   return [
     "",
-    `${paint.green("restored:")} ${site} works with database ${generation}, as of ${point}, in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
+    `${paint.green("restored:")} ${site} works with database ${generation}, as of ${point}, in epoch ${epoch}; a write through the public name was read back after ${took(report, recoveredMs)}`,
     ...(pause ? [`no writes were taken for ${formatDuration(pause.to - pause.from)}`] : []),
     dropped.rows > 0
       ? paint.yellow(
@@ -35,7 +46,7 @@ function describeMove(report: MoveReport, topology: Topology): string {
   const segments = Object.entries<number>({ ...segmentsMs }).map(([name, ms]) => [name, formatDuration(ms)]);
   return [
     "",
-    `${paint.green("recovered:")} ${to} is active in epoch ${epoch}; a write through the public name was read back after ${paint.bold(formatDuration(recoveredMs))}`,
+    `${paint.green("recovered:")} ${to} is active in epoch ${epoch}; a write through the public name was read back after ${took(report, recoveredMs)}`,
     "",
     table(["SEGMENT", "TOOK"], segments),
     "",
@@ -65,10 +76,11 @@ function nextOf(from: SiteName, to: SiteName, topology: Topology): string {
   ].join(", ");
 }
 
-function describeReprotect({ site, active, generation, protectedMs, lagMs, diverged, journal }: ReprotectReport): string {
+function describeReprotect(report: ReprotectReport): string {
+  const { site, active, generation, protectedMs, lagMs, diverged, journal } = report;
   return [
     "",
-    `${paint.green("protected:")} ${site}'s database ${generation} streams from ${active}, ${formatDuration(lagMs)} behind, after ${paint.bold(formatDuration(protectedMs))}`,
+    `${paint.green("protected:")} ${site}'s database ${generation} streams from ${active}, ${formatDuration(lagMs)} behind, after ${took(report, protectedMs)}`,
     ...(diverged && diverged.rows > 0
       ? [
           paint.yellow(

@@ -12,6 +12,7 @@ const report: MoveReport = {
   from: "primary",
   to: "secondary",
   epoch: 2,
+  openedAt: 0,
   startedAt: 0,
   totalMs: 9_000,
   steps: [],
@@ -34,4 +35,10 @@ it.each([
 ])("after a move from %s to %s it says what is to be done next", (from, to, next) => {
   const text = describeReport({ ...report, from, to }, { topology } as Environment);
   expect(text.split("\n").at(-2)).toBe(`nothing stands behind it now; ${next}`);
+});
+
+it("says how long a resumed changeover took since it began", () => {
+  const env = { topology } as Environment;
+  expect(describeReport(report, env)).toContain("was read back after 6s\n");
+  expect(describeReport({ ...report, startedAt: 54_000 }, env)).toContain("was read back after 6s, 1m after the changeover began\n");
 });

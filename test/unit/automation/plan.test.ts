@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { changesOf, type PlanKind } from "../../../automation/plan/changes";
-import { planMarkdown } from "../../../automation/plan/describe";
+import { describePlan, planMarkdown } from "../../../automation/plan/describe";
 import { draw, graphOf } from "../../../automation/plan/graph";
 import { objectionsTo, planeOf, type PlannedOperation } from "../../../automation/plan/operations";
 import type { Plan } from "../../../automation/plan/plan";
@@ -160,6 +160,12 @@ it("says when the archive of a cold site can be read", () => {
     "\nThe database would begin with daily-7, of 2026-01-02T03:04:05.000Z: what was written in the 2h since is not in it.\n",
   );
   expect(text).toMatch(/^\| b +\| GLACIER +\| 3 +\| 30 +\| 2 by Expedited +\| 1m to 5m after it is asked for +\|$/m);
+});
+
+it("says that an archive has nothing", () => {
+  const cold = { snapshot: "daily-7", at: "2026-01-02T03:04:05.000Z", ageMs: 7_200_000, objects: [] };
+  expect(planMarkdown({ ...plan, to: "cold", cold })).toContain("\nNo object lies in its archive buckets.\n");
+  expect(describePlan({ ...plan, to: "cold", cold })).toContain("\nNo object lies in its archive buckets\n");
 });
 
 it("is a picture: who is active, where users and data go, before and after", async () => {

@@ -17,6 +17,7 @@ const report: MoveReport = {
   from: "primary",
   to: "secondary",
   epoch: 2,
+  openedAt: T + 4_000,
   startedAt: T + 4_000,
   segmentsMs: { decide: 900, fence: 5, promote: 1_200, services: 2_000, traffic: 40, verify: 55 },
   tiers: [],
