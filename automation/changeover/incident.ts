@@ -262,9 +262,10 @@ export class Incident {
   /** The last entry; then all that is to be copied is. */
   async finish(record: JournalRecord & { event: (typeof TERMINAL)[number] | "stopped" }): Promise<void> {
     this.note(record);
+    const over = isOver(this.entries);
     await Promise.all(
       this.copies.map(async (copies) => {
-        const failure = await copies.end(isOver(this.entries));
+        const failure = await copies.end(over);
         if (failure) this.list.warn(`the journal could not be copied to ${copies.target.site}'s control bucket: ${failure.message}`);
       }),
     );

@@ -9,7 +9,7 @@ import { ProcessTable } from "../../../lab/processes";
 import { world, type Endpoint, type World } from "../../../lab/world";
 import { readMade } from "../../../setup/cache";
 import { changeoverHome } from "../../../setup/home.mjs";
-import { needOnPath } from "../../../setup/run";
+import { onPath } from "../../../setup/run";
 
 export interface TestLab extends LabContext {
   /** What the parts logged. */
@@ -70,11 +70,13 @@ function shifted(original: World, shift: number): World {
   };
 }
 
-/** As it was set up; before that, what the machine has. @throws NotThisWay where that has none */
+/** As it was set up; before that, what the machine has. @throws where that has none */
 export function tool(name: string): string {
   for (const part of labParts) {
     const path = readMade(part, changeoverHome())?.tools[name];
     if (path !== undefined) return path;
   }
-  return needOnPath(name);
+  const [found] = onPath(name);
+  if (found === undefined) throw new Error(`${name} is not set up yet: npm test does that, and so does npx changeover lab up`);
+  return found;
 }
