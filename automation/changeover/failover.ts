@@ -4,7 +4,7 @@ import { Refused, Stopped } from "../errors";
 import { databaseState, factsOf, followsLeftDatabase, latestActivation, roleIn, siteFacts, type Environment } from "../facts";
 import { failoverGuards, objectionTo } from "../guards";
 import { onInterrupt } from "../interrupts";
-import { waitForReplay } from "../probes/database";
+import { waitForReplay, type DatabaseState } from "../probes/database";
 import { fenceSite } from "./fence";
 import type { Incident } from "./incident";
 import { settleOwn } from "./locks";
@@ -102,10 +102,13 @@ export async function failover(
     });
     let fenced: MoveReport["fenced"];
     await incident.step("fence", `Fence ${from}`, async () => {
-      fenced = await fence(decision as Decision);
+      const found = await fence(decision as Decision);
+      ({ fenced } = found);
+      // An earlier run may have seen it; once promoted, the target cannot tell any more.
+      const arrived = found.arrived || incident.detailOf("fence")?.["arrived"] === true;
       // Where the old site's guard still looks, it sees that another one took over, before anything is promoted.
       await incident.record({ event: "switched", step: "fence", detail: { requestId: await turnOn(env, { activeSite: to, epoch }) } });
-      return { fenced, note: fenced.known ? fenced.by : `not known to be fenced; accepted: ${fenced.reason}` };
+      return { fenced, arrived, note: fenced.known ? fenced.by : `not known to be fenced; accepted: ${fenced.reason}` };
     });
     const fencedMs = incident.clock();
     await incident.step("promote", "Promote the database", () => takeover.promote(), span(topology.phases.failover));
@@ -115,7 +118,18 @@ export async function failover(
       await takeover.data();
       return undefined;
     });
-    return { kind: "failover", from, to, epoch, ...(await takeover.report(decidedMs, fencedMs)), ...(fenced && { fenced }) };
+    const arrived = incident.detailOf("fence")?.["arrived"] === true;
+    const assessed = incident.detailOf("assess")?.["database"] as DatabaseState | undefined;
+    const lastReplayAt = arrived || !assessed ? undefined : lastReplayOf(assessed);
+    return {
+      kind: "failover",
+      from,
+      to,
+      epoch,
+      ...(await takeover.report(decidedMs, fencedMs)),
+      ...(fenced && { fenced }),
+      ...(lastReplayAt !== undefined && { lastReplayAt }),
+    };
   } catch (error) {
     await takeover.abandon("stopped");
     if (error instanceof Refused && !incident.mayBind) await workspace.configure(to, decision.before);
@@ -170,11 +184,15 @@ export async function failover(
       request.unreachable.length > 0 ? `without a call to ${request.unreachable.join(", ")}` : `fencing ${left} by what answers there`;
     const unfenced = request.acceptUnfenced === undefined ? "" : `; accepted that ${left} may still take writes: ${request.acceptUnfenced}`;
     const loss = request.acceptLoss === undefined ? "" : `; loss beyond the RPO accepted: ${request.acceptLoss}`;
-    return `Fail over from ${left} to ${to}, epoch ${next}, ${how}${unfenced}${loss}?`;
+    const streams = database.kind === "replica" && database.streaming;
+    const last = streams ? undefined : lastReplayOf(database);
+    const has = last === undefined ? "" : `; ${to}'s newest transaction is of ${last}`;
+    return `Fail over from ${left} to ${to}, epoch ${next}, ${how}${has}${unfenced}${loss}?`;
   }
 
-  async function fence({ from: left, epoch: next }: Decision): Promise<NonNullable<MoveReport["fenced"]>> {
-    if (lost) return { known: false, reason: request.acceptUnfenced ?? "" };
+  /** @returns also whether all that the old site ever acknowledged has arrived, as far as that is known */
+  async function fence({ from: left, epoch: next }: Decision): Promise<{ fenced: NonNullable<MoveReport["fenced"]>; arrived: boolean }> {
+    if (lost) return { fenced: { known: false, reason: request.acceptUnfenced ?? "" }, arrived: false };
     const old = factsOf(facts, left);
     const mark = { epoch: next, by: markedBy(incident), reason: `failover to ${to}` };
     const { known, touched, tried, lsn } = await fenceSite(env, old, await workspace.secrets(left), mark);
@@ -184,6 +202,7 @@ export async function failover(
       const satisfy = '--accept-unfenced "reason", which goes into the journal';
       throw touched ? new Stopped(problem, `the same command with ${satisfy}`) : new Refused(problem, satisfy);
     }
+    let arrived = false;
     // It lives and takes no writes: what it had acknowledged can still arrive.
     if (lsn !== undefined && database.kind === "replica") {
       const replay = waitForReplay(databaseOf(target, secrets), lsn, { timeoutMs: DRAIN_MS });
@@ -191,13 +210,22 @@ export async function failover(
         event: "drained",
         step: "fence",
         detail: await replay.then(
-          (found) => ({ ...found }),
+          (found) => {
+            arrived = true;
+            return { ...found };
+          },
           (error: unknown) => ({ lost: (error as Error).message }),
         ),
       });
     }
-    return known ? { known, by: tried.join("; ") } : { known, reason: request.acceptUnfenced ?? "" };
+    return { fenced: known ? { known, by: tried.join("; ") } : { known, reason: request.acceptUnfenced ?? "" }, arrived };
   }
+}
+
+/** Of a replica, as it was probed or as the journal has that: commit time of its newest transaction, ISO 8601. */
+function lastReplayOf(database: DatabaseState): string | undefined {
+  const at = database.kind === "replica" ? database.lastReplayAt : undefined;
+  return at && new Date(at).toISOString();
 }
 
 function checkSites({ topology }: Environment, { to, unreachable }: FailoverRequest): void {

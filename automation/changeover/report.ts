@@ -52,6 +52,11 @@ export interface MoveReport extends RunReport {
   pause?: { from: number; to: number };
   /** In a failover: whether the site that was left is known to take no writes, or why that was accepted. */
   fenced?: { known: true; by: string } | { known: false; reason: string };
+  /**
+   * In a failover where not all that the old site acknowledged is known to have arrived: commit time of the newest transaction that
+   * the target had when it was assessed, ISO 8601; left out where it had replayed none since it started.
+   */
+  lastReplayAt?: string;
   /** In an activation: the snapshot that the database was made from, and how old it was at the outage, or at the command. */
   copy?: { snapshot: string; at: string; ageMs: number };
   /** In an activation: what was copied out of the archive. */

@@ -42,7 +42,7 @@ function describeRestore(report: RestoreReport): string {
 }
 
 function describeMove(report: MoveReport, topology: Topology): string {
-  const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, copy, objects, journal } = report;
+  const { from, to, epoch, recoveredMs, segmentsMs, pause, fenced, lastReplayAt, copy, objects, journal } = report;
   const segments = Object.entries<number>({ ...segmentsMs }).map(([name, ms]) => [name, formatDuration(ms)]);
   return [
     "",
@@ -60,6 +60,13 @@ function describeMove(report: MoveReport, topology: Topology): string {
       : []),
     ...(objects ? [`${objects.objects} objects, ${objects.bytes} bytes, were copied out of the archive`] : []),
     ...(fenced && !fenced.known ? [paint.yellow(`${from} is not known to be fenced: ${fenced.reason}`)] : []),
+    ...(lastReplayAt === undefined
+      ? []
+      : [
+          paint.yellow(
+            `${to}'s newest transaction of before is of ${lastReplayAt}: what ${from} acknowledged later is not in it; a re-protection lists it`,
+          ),
+        ]),
     `${paint.yellow("nothing stands behind it now")}; ${nextOf(from, to, topology)}`,
     `journal: ${journal}`,
   ].join("\n");

@@ -42,3 +42,11 @@ it("says how long a resumed changeover took since it began", () => {
   expect(describeReport(report, env)).toContain("was read back after 6s\n");
   expect(describeReport({ ...report, startedAt: 54_000 }, env)).toContain("was read back after 6s, 1m after the changeover began\n");
 });
+
+it("says up to when a failover's target has what the old site acknowledged, where not all of it is known to have arrived", () => {
+  const env = { topology } as Environment;
+  expect(describeReport({ ...report, lastReplayAt: "2026-01-02T03:04:05.678Z" }, env)).toContain(
+    "\nsecondary's newest transaction of before is of 2026-01-02T03:04:05.678Z: what primary acknowledged later is not in it; a re-protection lists it\n",
+  );
+  expect(describeReport(report, env)).not.toContain("acknowledged later");
+});

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
+import { labFolder } from "../../lab/folder";
+import { changeover } from "./command";
+import { Circle, type Roles } from "./circle";
+
+describe("a failover that is not told of a lost region", () => {
+  let circle: Circle | undefined;
+  let roles: Roles;
+  const lab = (): Circle => circle!;
+  const after = (): Roles => ({ active: roles.standby, standby: roles.active, epoch: roles.epoch + 1 });
+  const failover = (): string[] => ["failover", "--to", roles.standby];
+
+  beforeEach(async () => {
+    ({ circle, roles } = await Circle.ready(circle));
+  });
+  afterAll(async () => {
+    await circle?.clients.stop();
+    await changeover(["lab", "down"]);
+  });
+
+  it("fences the old site by its database, and loses nothing", async () => {
+    const doors = await lab().doors([roles.active, roles.standby]);
+    const report = await lab().done<MoveReport>(failover());
+    expect(report.fenced).toEqual({ known: true, by: expect.stringMatching(/^its database takes no writes \(\d+ sessions ended\)$/) });
+    expect(report.lastReplayAt).toBeUndefined();
+    expect(await lab().writers(doors)).toEqual({ takes: [roles.standby], silent: [] });
+    await lab().expectNothingLost(after(), report.startedAt);
+  });
+
+  it("fences it by its security group and its pods where the database does not answer", async () => {
+    const { address } = (await lab().workspace.outputs(roles.active))["database"] as { address: string };
+    const postmaster = postmasterAt(address);
+    process.kill(postmaster, "SIGSTOP");
+    let report: MoveReport;
+    try {
+      report = await lab().done<MoveReport>(failover());
+    } finally {
+      process.kill(postmaster, "SIGCONT");
+    }
+    expect(report.fenced).toEqual({
+      known: true,
+      by: expect.stringMatching(/^database: .*; its database's security group is closed; its services have no pods$/),
+    });
+    // Nobody could ask the old database what it had acknowledged last.
+    const last = Date.parse(report.lastReplayAt ?? "");
+    expect(last).toBeGreaterThan(report.startedAt - 10_000);
+    expect(last).toBeLessThan(report.startedAt + report.totalMs);
+    const { total } = await lab().account(after(), report.startedAt);
+    const { diverged } = await lab().done<ReprotectReport>(["reprotect", "--site", roles.active]);
+    expect(diverged?.rows).toBeGreaterThanOrEqual(total.lostKeys.length);
+    await lab().expectProtected(after());
+  });
+
+  it("is refused where nothing answers, names what was tried, and changes nothing; the acceptance is what it wants", async () => {
+    await lab().lose(roles.active);
+    const { stderr } = await lab().fails(failover(), 3);
+    expect(stderr).toMatch(
+      new RegExp(
+        `${roles.active} could not be fenced, and may still take writes.*: database: .*; security group: .*; services: .*\\n.*--accept-unfenced "reason"`,
+      ),
+    );
+    const { sites, changeover: left } = await lab().status([roles.active]);
+    expect(left).toBeNull();
+    expect(sites.find(({ name }) => name === roles.standby)).toMatchObject({ role: "standby", database: "replica" });
+
+    const report = await lab().done<MoveReport>([...failover(), "--accept-unfenced", "the test took it away"]);
+    expect(report.fenced).toEqual({ known: false, reason: "the test took it away" });
+    expect(report.lastReplayAt).toBeDefined();
+    await lab().expectFailedOver(after());
+    const doors = await lab().doors([roles.active]);
+    await lab().heal(roles.active);
+    expect((await lab().writers(doors, 10_000)).takes).toEqual([]);
+  });
+});
+
+/** The PostgreSQL server of the lab that listens at an address. */
+function postmasterAt(address: string): number {
+  const folder = join(labFolder(), "postgres");
+  const found = readdirSync(folder).find((name) => {
+    try {
+      return readFileSync(join(folder, name, "postgresql.conf"), "utf8").includes(`listen_addresses = '${address}'`);
+    } catch {
+      return false;
+    }
+  });
+  if (found === undefined) throw new Error(`no server of the lab is configured for ${address}`);
+  return Number(readFileSync(join(folder, found, "postmaster.pid"), "utf8").split("\n")[0]);
+}
