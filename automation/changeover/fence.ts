@@ -7,6 +7,8 @@ import { asAdmin, databaseOf, servicesOf, subjectOf } from "./sites";
 /** How long the database of a site that may be lost is given to take the fence, and then the rest of the site. */
 const DATABASE_MS = 2_000;
 const REST_MS = 4_000;
+/** Kubernetes' word that a pod's processes are gone comes some seconds after they were told to end. */
+const PODS_MS = 10_000;
 
 /** What came of trying to fence a site. */
 export interface Fencing {
@@ -42,7 +44,7 @@ export async function fenceSite(
     const tried = [`database: ${(error as Error).message}`];
     const [closed, ended] = await Promise.allSettled([
       closeDatabase(env, facts.site),
-      scaleToZero(secrets["kubeconfig"] ?? "", env.names.namespace, servicesOf(env), REST_MS),
+      scaleToZero(secrets["kubeconfig"] ?? "", env.names.namespace, servicesOf(env), { callMs: REST_MS, timeoutMs: PODS_MS }),
     ]);
     tried.push(closed.status === "fulfilled" ? "its database's security group is closed" : `security group: ${reasonOf(closed)}`);
     tried.push(ended.status === "fulfilled" ? "its services have no pods" : `services: ${reasonOf(ended)}`);

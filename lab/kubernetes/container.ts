@@ -92,9 +92,14 @@ export class Container {
   /** Stops it in Kubernetes' way: preStop sleep, SIGTERM, SIGKILL when the time is over. */
   async stop(graceMs: number): Promise<void> {
     const sleepMs = Math.min(graceMs, (this.spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1_000);
-    if (sleepMs > 0 && this.process !== undefined) await sleep(sleepMs);
+    if (sleepMs > 0 && this.process !== undefined) await sleep(sleepMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
     this.stopped.abort();
     await this.process?.end(graceMs - sleepMs);
+  }
+
+  /** While it is being stopped: what is left of it by then is killed. */
+  hurry(graceMs: number): void {
+    setTimeout(() => void this.kill(), graceMs).unref();
   }
 
   /** Gone at once, and nothing is told to anyone. */

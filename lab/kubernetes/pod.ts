@@ -18,6 +18,8 @@ export class Pod {
   private dirty = false;
   private writing: Promise<void> | undefined;
   private terminating: Promise<void> | undefined;
+  /** Shortest time that it was given to end. */
+  private graceSeconds = Infinity;
   private discarded = false;
 
   constructor(
@@ -65,9 +67,12 @@ export class Pod {
     for (const container of this.containers) void container.run();
   }
 
-  /** The object has a deletion time: stop the processes in its grace period, then let the object go. */
+  /** The object has a deletion time: stop the processes in its grace period, then let the object go. A shorter one later counts. */
   terminate(graceSeconds: number): void {
     this.terminating ??= this.finish(graceSeconds);
+    if (graceSeconds >= this.graceSeconds) return;
+    if (this.graceSeconds < Infinity) for (const container of this.containers) container.hurry(graceSeconds * 1_000);
+    this.graceSeconds = graceSeconds;
   }
 
   private async finish(graceSeconds: number): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scaleToZero } from "../../automation/probes/cluster";
 import { createCluster } from "../../lab/kubernetes";
 import { testLab, type TestLab } from "../unit/lab/context";
 
@@ -211,5 +212,37 @@ describe("a cluster of the lab", () => {
     await eventually("one is left", () => registered.size === 1 && cluster.podCount() === 1);
     await kubectl(["delete", "deployment/web", "--cascade=foreground", "--timeout=20s"]);
     await eventually("none is left", () => registered.size === 0 && cluster.podCount() === 0);
+  });
+
+  it("ends the pods of a site that is fenced at once, however long they may take, and no other", async () => {
+    const pod = (name: string) => ({
+      metadata: { labels: { "app.kubernetes.io/name": name } },
+      spec: {
+        terminationGracePeriodSeconds: 60,
+        containers: [
+          {
+            name,
+            image: "any",
+            command: [process.execPath, "-e", "setInterval(() => undefined, 1000)"],
+            lifecycle: { preStop: { sleep: { seconds: 30 } } },
+          },
+        ],
+      },
+    });
+    const of = (name: string) => ({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name },
+      spec: { replicas: 2, selector: { matchLabels: { "app.kubernetes.io/name": name } }, template: pod(name) },
+    });
+    await apply(of("left"), of("other"));
+    for (const name of ["left", "other"]) await kubectl(["rollout", "status", `deployment/${name}`, "--timeout=20s"]);
+    // One is on its way already, with all of its time.
+    const [going = ""] = (await kubectl(["get", "pods", "-l", "app.kubernetes.io/name=left", "-o", "name"])).split("\n");
+    await kubectl(["delete", going, "--wait=false"]);
+    await scaleToZero(cluster.kubeconfig(), "default", ["left"], { callMs: 4_000, timeoutMs: 10_000 });
+    expect(await kubectl(["get", "pods", "-l", "app.kubernetes.io/name=left", "-o", "name"])).toBe("");
+    expect(cluster.podCount()).toBe(2);
+    await kubectl(["delete", "deployment/left", "deployment/other", "--wait=false"]);
   });
 });
