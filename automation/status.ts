@@ -31,6 +31,8 @@ export interface SiteStatus {
    * out, as after an outage until its guard has looked, and nobody can log in. `null` where that is not known.
    */
   writes: WritesState | "lapsed" | null;
+  /** Of a database that is no replica: who shut it, and why. */
+  writesDetail?: string;
   /** How far its replica is behind, in milliseconds; `null` where it has none. */
   lagMs: number | null;
   /** Its replica streams from a database that the service has left, by a restore or by a move to a cold site. */
@@ -117,6 +119,7 @@ export async function readStatus(env: Environment, skip: SiteName[] = []): Promi
         database: database.kind,
         ...(database.kind === "unreachable" ? { databaseDetail: database.reason } : {}),
         writes: writesAt(database),
+        ...shutBy(database),
         lagMs: database.kind === "replica" ? Math.round(database.lagMs) : null,
         traffic,
         ...(typeof workloads === "string" ? { tiers: [], workloadsDetail: workloads } : { tiers: workloads }),
@@ -145,6 +148,12 @@ function writesAt(database: DatabaseState): SiteStatus["writes"] {
   if (database.kind === "unreachable" || !database.writes) return null;
   const { writes, leaseLeftMs = Infinity } = database;
   return writes.state === "open" && leaseLeftMs <= 0 ? "lapsed" : writes.state;
+}
+
+function shutBy(database: DatabaseState): Pick<SiteStatus, "writesDetail"> {
+  if (database.kind !== "primary" || !database.writes || database.writes.state === "open") return {};
+  const { state, by, reason, epoch } = database.writes;
+  return { writesDetail: `${state} in epoch ${epoch} by ${by}: ${reason}` };
 }
 
 /** Where the name server is slow, a status that says so late is better than one that says nothing leads there. */
@@ -190,6 +199,7 @@ export function describeStatus(status: Status): string {
       ? [`${site.name}: its replica is of a database that the service has left: changeover reprotect --site ${site.name}`]
       : []),
     ...(site.databaseDetail === undefined ? [] : [`${site.name}: database: ${site.databaseDetail}`]),
+    ...(site.writesDetail === undefined ? [] : [`${site.name}: ${site.writesDetail}${wayOpen(site, status)}`]),
     ...(site.workloadsDetail === undefined ? [] : [`${site.name}: ${site.workloadsDetail}`]),
   ]);
   return [
@@ -210,6 +220,13 @@ function whoElseWrites({ sites, activeSite }: Status): string {
   const { database, writes = null } = sites.find(({ name }) => name === activeSite) ?? {};
   if (database !== "primary" || writes === null || writes === "open") return "";
   return paint.red(writes === "lapsed" ? "; the services' lease of its database ran out: nobody can log in" : "; no site takes writes");
+}
+
+/** An active site whose guard could not ask the others: nobody but an operator knows. */
+function wayOpen({ name, role, writes }: SiteStatus, { changeover }: Status): string {
+  return role === "active" && writes === "fenced" && !changeover
+    ? `; if no other site took over: changeover confirm --site ${name} --reason "..."`
+    : "";
 }
 
 function describeExposure({ activeSite, standbys, toRebuild }: Status): string[] {

@@ -1,12 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
 import { labFolder } from "../../lab/folder";
 import { changeover } from "./command";
 import { Circle, type Roles } from "./circle";
 
-describe("a failover that is not told of a lost region", () => {
+/** By then no lease of before a loss holds. */
+const LAPSED_MS = 15_000;
+
+describe("fencing", () => {
   let circle: Circle | undefined;
   let roles: Roles;
   const lab = (): Circle => circle!;
@@ -21,7 +25,7 @@ describe("a failover that is not told of a lost region", () => {
     await changeover(["lab", "down"]);
   });
 
-  it("fences the old site by its database, and loses nothing", async () => {
+  it("of a site that answers, by its database: a failover loses nothing", async () => {
     const doors = await lab().doors([roles.active, roles.standby]);
     const report = await lab().done<MoveReport>(failover());
     expect(report.fenced).toEqual({ known: true, by: expect.stringMatching(/^its database takes no writes \(\d+ sessions ended\)$/) });
@@ -30,7 +34,7 @@ describe("a failover that is not told of a lost region", () => {
     await lab().expectNothingLost(after(), report.startedAt);
   });
 
-  it("fences it by its security group and its pods where the database does not answer", async () => {
+  it("of one whose database does not answer, by its security group and its pods", async () => {
     const { address } = (await lab().workspace.outputs(roles.active))["database"] as { address: string };
     const postmaster = postmasterAt(address);
     process.kill(postmaster, "SIGSTOP");
@@ -55,7 +59,7 @@ describe("a failover that is not told of a lost region", () => {
     await lab().expectProtected(after());
   });
 
-  it("is refused where nothing answers, names what was tried, and changes nothing; the acceptance is what it wants", async () => {
+  it("of one where nothing answers fails: the failover names what was tried, changes nothing, and wants an acceptance", async () => {
     await lab().lose(roles.active);
     const { stderr } = await lab().fails(failover(), 3);
     expect(stderr).toMatch(
@@ -74,6 +78,32 @@ describe("a failover that is not told of a lost region", () => {
     await lab().heal(roles.active);
     expect((await lab().writers(doors, 10_000)).takes).toEqual([]);
     expect((await lab().status()).sites.find(({ name }) => name === roles.standby)).toMatchObject({ role: "active", writes: "open" });
+  });
+
+  it("of one that is back and can ask no other, by its own guard, until an operator confirms it", async () => {
+    const { active } = roles;
+    const doors = await lab().doors([active]);
+    for (const site of Object.keys(lab().topology.sites)) await lab().lose(site);
+    await sleep(LAPSED_MS);
+    await lab().heal(active);
+    const others = Object.keys(lab().topology.sites).filter((site) => site !== active);
+    const found = async () => (await lab().status(others)).sites.find(({ name }) => name === active);
+    await vi.waitFor(
+      async () => {
+        expect(await found()).toMatchObject({ writes: "fenced", writesDetail: expect.stringMatching(/switch of .* could not be read/) });
+      },
+      { timeout: 30_000, interval: 1_000 },
+    );
+    expect(await lab().writers(doors)).toEqual({ takes: [], silent: [] });
+
+    await lab().done(["confirm", "--site", active, "--reason", "nobody failed over"]);
+    await vi.waitFor(
+      async () => {
+        expect((await lab().writers(doors)).takes).toEqual([active]);
+      },
+      { timeout: 30_000, interval: 1_000 },
+    );
+    for (const site of others) await lab().heal(site);
   });
 });
 

@@ -62,6 +62,17 @@ it.each([
   },
 );
 
+it("says who shut the active site's database and why, and what opens it", () => {
+  const writesDetail = "fenced in epoch 1 by guard-1: the switch of secondary could not be read";
+  const shut = status({ writes: "fenced", writesDetail }, {});
+  expect(describeStatus(shut)).toContain(
+    `\nprimary: ${writesDetail}; if no other site took over: changeover confirm --site primary --reason "..."`,
+  );
+  const changeover = { incident: "DR-1", kind: "switchover", state: "open", running: false, partial: false } as const;
+  expect(describeStatus({ ...shut, changeover })).toMatch(/could not be read$/);
+  expect(describeStatus(status({}, { role: "fenced", writes: "fenced", writesDetail }))).toMatch(/secondary: fenced .* could not be read$/);
+});
+
 it("says that nothing stands behind the active site, and what to do, unless a changeover has to be finished first", () => {
   const says = "\nnothing stands behind primary: changeover reprotect --site secondary, once that site answers\n";
   const exposed = { ...status({}, { role: "fenced" }), standbys: [], toRebuild: ["secondary"] };
