@@ -64,7 +64,7 @@ function describeMove(report: MoveReport, topology: Topology): string {
       ? []
       : [
           paint.yellow(
-            `${to}'s newest transaction of before is of ${lastReplayAt}: what ${from} acknowledged later is not in it; a re-protection lists it`,
+            `${to}'s newest transaction of before is of ${lastReplayAt}: what ${from} acknowledged later may not be in it; a re-protection lists it`,
           ),
         ]),
     `${paint.yellow("nothing stands behind it now")}; ${nextOf(from, to, topology)}`,
