@@ -48,7 +48,6 @@ describe("fencing", () => {
       known: true,
       by: expect.stringMatching(/^database: .*; its database's security group is closed; its services have no pods$/),
     });
-    expect(report.steps.find(({ step }) => step === "fence")?.tookMs).toBeLessThan(8_000);
     // Nobody could ask the old database what it had acknowledged last.
     const last = Date.parse(report.lastReplayAt ?? "");
     expect(last).toBeGreaterThan(report.startedAt - 10_000);
