@@ -187,7 +187,7 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
         heed();
         await takeover.arm();
         heed();
-        await window(request.window, incident);
+        await window(request.window, incident, heed);
         // What is connected before the pause is not waited for in it.
         await Promise.all([oldAdmin.connect(), takeover.connect(), switchTo.warmUp(), switchFrom.warmUp()]);
         return undefined;
@@ -263,11 +263,12 @@ export async function switchover(env: Environment, request: SwitchoverRequest, i
   }
 }
 
-/** Waits for the maintenance window. @throws Stopped after its end */
-async function window(wanted: SwitchoverRequest["window"], incident: Incident): Promise<void> {
+/** Waits for the maintenance window. @param heed throws where the operator does not want to wait any more @throws Stopped after its end */
+async function window(wanted: SwitchoverRequest["window"], incident: Incident, heed: () => void): Promise<void> {
   if (!wanted) return;
   const [from, to] = [Date.parse(wanted.from), Date.parse(wanted.to)];
   for (let left = from - Date.now(); left > 0; left = from - Date.now()) {
+    heed();
     incident.list.note("prepare", `the window opens in ${formatDuration(left)}`);
     await sleep(Math.min(left, 1_000));
   }

@@ -106,12 +106,13 @@ export function time(value: string): string {
   return date.toISOString();
 }
 
-/** An ISO 8601 interval: `2026-01-02T02:00Z/2026-01-02T02:30Z`. */
+/** An ISO 8601 interval that is not over: `2026-01-02T02:00Z/2026-01-02T02:30Z`. */
 export function interval(value: string): { from: string; to: string } {
   const [from, to] = value.split("/").map((part) => new Date(part));
   if (!from || !to || !(from.getTime() < to.getTime())) {
     throw new InvalidArgumentError("It may be two times with a slash between, as in 2026-01-02T02:00Z/2026-01-02T02:30Z.");
   }
+  if (to.getTime() <= Date.now()) throw new InvalidArgumentError(`It is over since ${to.toISOString()}.`);
   return { from: from.toISOString(), to: to.toISOString() };
 }
 
