@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, vi } from "vitest";
+import { afterAll, beforeEach, expect, vi } from "vitest";
 import { RecoveryPoints } from "../../automation/probes/recovery-points";
 import { addressesOf } from "../../automation/probes/resolver";
 import type { SiteStatus, Status } from "../../automation/status";
@@ -32,6 +32,30 @@ export type Doors = Record<SiteName, DirectTargets[]>;
 const ANSWER_MS = 60_000;
 /** How long doors are tried beyond their first answer. */
 const TRY_MS = 300;
+
+/** For a file of tests: one circle, ready before each of them, and its lab down after the last. */
+export function readyCircle(): { lab: () => Circle; roles: () => Roles; after: () => Roles } {
+  let ready: Awaited<ReturnType<typeof Circle.ready>> | undefined;
+  beforeEach(async () => {
+    ready = await Circle.ready(ready?.circle);
+  });
+  afterAll(async () => {
+    await ready?.circle.clients.stop();
+    await changeover(["lab", "down"]);
+  });
+  const now = () => {
+    if (!ready) throw new Error("no lab");
+    return ready;
+  };
+  return {
+    lab: () => now().circle,
+    roles: () => now().roles,
+    after: () => {
+      const { active, standby, epoch } = now().roles;
+      return { active: standby, standby: active, epoch: epoch + 1 };
+    },
+  };
+}
 
 /** A lab whose service goes round between its two warm sites, with clients that write all the time. */
 export class Circle {

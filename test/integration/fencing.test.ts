@@ -1,41 +1,29 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { MoveReport, ReprotectReport } from "../../automation/changeover/report";
 import { labFolder } from "../../lab/folder";
-import { changeover } from "./command";
-import { Circle, type Roles } from "./circle";
+import { readyCircle } from "./circle";
 
 /** By then no lease of before a loss holds. */
 const LAPSED_MS = 15_000;
 
 describe("fencing", () => {
-  let circle: Circle | undefined;
-  let roles: Roles;
-  const lab = (): Circle => circle!;
-  const after = (): Roles => ({ active: roles.standby, standby: roles.active, epoch: roles.epoch + 1 });
-  const failover = (): string[] => ["failover", "--to", roles.standby];
-
-  beforeEach(async () => {
-    ({ circle, roles } = await Circle.ready(circle));
-  });
-  afterAll(async () => {
-    await circle?.clients.stop();
-    await changeover(["lab", "down"]);
-  });
+  const { lab, roles, after } = readyCircle();
+  const failover = (): string[] => ["failover", "--to", roles().standby];
 
   it("of a site that answers, by its database: a failover loses nothing", async () => {
-    const doors = await lab().doors([roles.active, roles.standby]);
+    const doors = await lab().doors([roles().active, roles().standby]);
     const report = await lab().done<MoveReport>(failover());
     expect(report.fenced).toEqual({ known: true, by: expect.stringMatching(/^its database takes no writes \(\d+ sessions ended\)$/) });
     expect(report.lastReplayAt).toBeUndefined();
-    expect(await lab().writers(doors)).toEqual({ takes: [roles.standby], silent: [] });
+    expect(await lab().writers(doors)).toEqual({ takes: [roles().standby], silent: [] });
     await lab().expectNothingLost(after(), report.startedAt);
   });
 
   it("of one whose database does not answer, by its security group and its pods", async () => {
-    const { address } = (await lab().workspace.outputs(roles.active))["database"] as { address: string };
+    const { address } = (await lab().workspace.outputs(roles().active))["database"] as { address: string };
     const postmaster = postmasterAt(address);
     process.kill(postmaster, "SIGSTOP");
     let report: MoveReport;
@@ -53,34 +41,34 @@ describe("fencing", () => {
     expect(last).toBeGreaterThan(report.startedAt - 10_000);
     expect(last).toBeLessThan(report.startedAt + report.totalMs);
     const { total } = await lab().account(after(), report.startedAt);
-    const { diverged } = await lab().done<ReprotectReport>(["reprotect", "--site", roles.active]);
+    const { diverged } = await lab().done<ReprotectReport>(["reprotect", "--site", roles().active]);
     expect(diverged?.rows).toBeGreaterThanOrEqual(total.lostKeys.length);
     await lab().expectProtected(after());
   });
 
   it("of one where nothing answers fails: the failover names what was tried, changes nothing, and wants an acceptance", async () => {
-    await lab().lose(roles.active);
+    await lab().lose(roles().active);
     const { stderr } = await lab().fails(failover(), 3);
     expect(stderr).toMatch(
       new RegExp(
-        `${roles.active} could not be fenced, and may still take writes.*: database: .*; security group: .*; services: .*\\n.*--accept-unfenced "reason"`,
+        `${roles().active} could not be fenced, and may still take writes.*: database: .*; security group: .*; services: .*\\n.*--accept-unfenced "reason"`,
       ),
     );
-    const { sites, changeover: left } = await lab().status([roles.active]);
+    const { sites, changeover: left } = await lab().status([roles().active]);
     expect(left).toBeNull();
-    expect(sites.find(({ name }) => name === roles.standby)).toMatchObject({ role: "standby", database: "replica" });
+    expect(sites.find(({ name }) => name === roles().standby)).toMatchObject({ role: "standby", database: "replica" });
 
     const report = await lab().done<MoveReport>([...failover(), "--accept-unfenced", "the test took it away"]);
     expect(report.fenced).toEqual({ known: false, reason: "the test took it away" });
     expect(report.lastReplayAt).toBeDefined();
-    const doors = await lab().doors([roles.active]);
-    await lab().heal(roles.active);
+    const doors = await lab().doors([roles().active]);
+    await lab().heal(roles().active);
     expect((await lab().writers(doors, 10_000)).takes).toEqual([]);
-    expect((await lab().status()).sites.find(({ name }) => name === roles.standby)).toMatchObject({ role: "active", writes: "open" });
+    expect((await lab().status()).sites.find(({ name }) => name === roles().standby)).toMatchObject({ role: "active", writes: "open" });
   });
 
   it("of one that is back and can ask no other, by its own guard, until an operator confirms it", async () => {
-    const { active } = roles;
+    const { active } = roles();
     const doors = await lab().doors([active]);
     for (const site of Object.keys(lab().topology.sites)) await lab().lose(site);
     await sleep(LAPSED_MS);

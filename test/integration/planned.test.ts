@@ -1,38 +1,28 @@
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { DryRun } from "../../automation/changeover/dry-run";
 import type { MoveReport } from "../../automation/changeover/report";
 import { labFiles, labFolder } from "../../lab/folder";
-import { ROOT, changeover } from "./command";
-import { Circle, type Roles } from "./circle";
+import { ROOT } from "./command";
+import { readyCircle } from "./circle";
 
 describe("a switchover that waits", () => {
-  let circle: Circle | undefined;
-  let roles: Roles;
-  const lab = (): Circle => circle!;
-  const switchover = (): string[] => ["switchover", "--to", roles.standby];
-
-  beforeEach(async () => {
-    ({ circle, roles } = await Circle.ready(circle));
-  });
-  afterAll(async () => {
-    await circle?.clients.stop();
-    await changeover(["lab", "down"]);
-  });
+  const { lab, roles, after } = readyCircle();
+  const switchover = (): string[] => ["switchover", "--to", roles().standby];
 
   it("for a decision: a dry run looks at everything and changes nothing", async () => {
     const since = Date.now();
     const before = written();
     const { readiness, comparison, operations } = await lab().done<DryRun>([...switchover(), "--dry-run"]);
-    expect(readiness).toMatchObject({ from: roles.active, to: roles.standby, epoch: roles.epoch + 1 });
+    expect(readiness).toMatchObject({ from: roles().active, to: roles().standby, epoch: roles().epoch + 1 });
     expect(comparison.tables.length).toBeGreaterThan(0);
     expect(comparison.tables.filter(({ state }) => state === "differs")).toEqual([]);
-    expect(new Set(operations.map(({ stack }) => stack))).toEqual(new Set([`lab-${roles.standby}`, "lab-data", `lab-${roles.active}`]));
+    expect(new Set(operations.map(({ stack }) => stack))).toEqual(new Set([`lab-${roles().standby}`, "lab-data", `lab-${roles().active}`]));
     expect(written()).toEqual(before);
-    await lab().expectProtected(roles);
-    await lab().expectNothingLost(roles, since);
+    await lab().expectProtected(roles());
+    await lab().expectNothingLost(roles(), since);
   });
 
   it("for a window that is over is refused, and for one that is far away is given up at Ctrl-C", async () => {
@@ -49,14 +39,14 @@ describe("a switchover that waits", () => {
     });
     expect(await new Promise((resolve) => child.once("close", resolve)), said).toBe(4);
     expect(said).toMatch(/interrupted/);
-    await lab().expectProtected(roles);
+    await lab().expectProtected(roles());
   });
 
   it("for a window pauses no write before that opens", async () => {
     const window = windowIn(20_000, 320_000);
     const report = await lab().done<MoveReport>([...switchover(), "--window", window]);
     expect(report.pause?.from).toBeGreaterThanOrEqual(Date.parse(window.split("/")[0] ?? ""));
-    await lab().expectNothingLost({ active: roles.standby, standby: roles.active, epoch: roles.epoch + 1 }, report.startedAt);
+    await lab().expectNothingLost(after(), report.startedAt);
   });
 });
 

@@ -25,7 +25,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LabContext } from "../../lab/part";
 import { killOrphans } from "../../lab/postgres/family";
 import { url, type Endpoint } from "../../lab/world";
-import { PASSWORD, RdsLab, until } from "./rds-lab";
+import { PASSWORD, RdsLab } from "./rds-lab";
+import { until } from "./server-pair";
 
 const run = promisify(execFile);
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { CreateDBInstanceCommand, RDSClient, type CreateDBInstanceCommandInput, type DBInstance } from "@aws-sdk/client-rds";
 import { Client, type QueryResultRow } from "pg";
@@ -11,6 +10,7 @@ import { createPostgres, type RdsPlane } from "../../lab/postgres";
 import type { BackupTimes } from "../../lab/postgres/keeper";
 import { url } from "../../lab/world";
 import { testLab, type TestLab } from "../unit/lab/context";
+import { until as holds } from "./server-pair";
 
 /** Away from every address of a lab that may be running. */
 const SHIFT = 50;
@@ -112,10 +112,7 @@ export class RdsLab {
   }
 }
 
-export async function until(condition: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);
-    await sleep(20);
-  }
+/** As with a pair of servers, in the time that RDS may take. */
+export function until(condition: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  return holds(condition, timeoutMs);
 }
