@@ -29,6 +29,13 @@ export interface FailoverRequest {
   verifyTimeoutMs: number;
 }
 
+/** What came of fencing the old site. */
+interface Fenced {
+  fenced: NonNullable<MoveReport["fenced"]>;
+  /** Whether all that it ever acknowledged has arrived, as far as that is known. */
+  arrived: boolean;
+}
+
 /** Asked once every guard has said yes, before anything changes. */
 export type Confirm = (question: string) => Promise<boolean>;
 
@@ -100,10 +107,8 @@ export async function failover(
       await (lost && !workspace.mayBeLocked(to) ? takeover.start() : takeover.arm());
       return undefined;
     });
-    let fenced: MoveReport["fenced"];
     await incident.step("fence", `Fence ${from}`, async () => {
-      const found = await fence(decision as Decision);
-      ({ fenced } = found);
+      const { fenced, ...found } = await fence(decision as Decision);
       // An earlier run may have seen it; once promoted, the target cannot tell any more.
       const arrived = found.arrived || incident.detailOf("fence")?.["arrived"] === true;
       // Where the old site's guard still looks, it sees that another one took over, before anything is promoted.
@@ -118,7 +123,7 @@ export async function failover(
       await takeover.data();
       return undefined;
     });
-    const arrived = incident.detailOf("fence")?.["arrived"] === true;
+    const { fenced, arrived } = incident.detailOf("fence") as unknown as Fenced;
     const assessed = incident.detailOf("assess")?.["database"] as DatabaseState | undefined;
     const lastReplayAt = arrived || !assessed ? undefined : lastReplayOf(assessed);
     return {
@@ -127,7 +132,7 @@ export async function failover(
       to,
       epoch,
       ...(await takeover.report(decidedMs, fencedMs)),
-      ...(fenced && { fenced }),
+      fenced,
       ...(lastReplayAt !== undefined && { lastReplayAt }),
     };
   } catch (error) {
@@ -190,8 +195,7 @@ export async function failover(
     return `Fail over from ${left} to ${to}, epoch ${next}, ${how}${has}${unfenced}${loss}?`;
   }
 
-  /** @returns also whether all that the old site ever acknowledged has arrived, as far as that is known */
-  async function fence({ from: left, epoch: next }: Decision): Promise<{ fenced: NonNullable<MoveReport["fenced"]>; arrived: boolean }> {
+  async function fence({ from: left, epoch: next }: Decision): Promise<Fenced> {
     if (lost) return { fenced: { known: false, reason: request.acceptUnfenced ?? "" }, arrived: false };
     const old = factsOf(facts, left);
     const mark = { epoch: next, by: markedBy(incident), reason: `failover to ${to}` };
@@ -205,18 +209,12 @@ export async function failover(
     let arrived = false;
     // It lives and takes no writes: what it had acknowledged can still arrive.
     if (lsn !== undefined && database.kind === "replica") {
-      const replay = waitForReplay(databaseOf(target, secrets), lsn, { timeoutMs: DRAIN_MS });
-      await incident.record({
-        event: "drained",
-        step: "fence",
-        detail: await replay.then(
-          (found) => {
-            arrived = true;
-            return { ...found };
-          },
-          (error: unknown) => ({ lost: (error as Error).message }),
-        ),
-      });
+      const detail = await waitForReplay(databaseOf(target, secrets), lsn, { timeoutMs: DRAIN_MS }).then(
+        (found) => ({ ...found }),
+        (error: unknown) => ({ lost: (error as Error).message }),
+      );
+      arrived = !("lost" in detail);
+      await incident.record({ event: "drained", step: "fence", detail });
     }
     return { fenced: known ? { known, by: tried.join("; ") } : { known, reason: request.acceptUnfenced ?? "" }, arrived };
   }

@@ -26,7 +26,7 @@ export interface RunReport {
   incident: string;
   /** When the changeover began, in this run or the one that this goes on with. Milliseconds of the wall clock. */
   openedAt: number;
-  /** When the command began, in milliseconds of the wall clock. */
+  /** When this run began: as `openedAt` where it is the first one. Milliseconds of the wall clock. */
   startedAt: number;
   /** From the command to its end. */
   totalMs: number;

@@ -159,7 +159,8 @@ export async function resume(
 }
 
 async function execute(env: Environment, incident: Incident, request: Requests[Kind], confirm: Confirm): Promise<Report> {
-  const startedAt = Date.now();
+  const openedAt = incident.openedAt.getTime();
+  const startedAt = incident.resumed ? Date.now() : openedAt;
   remember(env, incident);
   copy(env, incident, request);
   try {
@@ -169,7 +170,7 @@ async function execute(env: Environment, incident: Incident, request: Requests[K
     await copySuperseded(env, incident);
     const own: RunReport = {
       incident: incident.id,
-      openedAt: incident.openedAt.getTime(),
+      openedAt,
       startedAt,
       totalMs: Math.round(incident.clock()),
       steps: incident.timings,

@@ -6,8 +6,8 @@ const COLOUR: Record<Standing, string> = { active: "#1a7f37", standby: "#0969da"
 
 /** The sites before and after, with where users are led and where data go, in Graphviz's language. */
 export function graphOf(plan: Plan, topology: Topology): string {
-  const at = (moment: "before" | "after"): Map<SiteName, Standing> =>
-    new Map(Object.entries(plan.sites).map(([site, standings]) => [site, standings[moment]]));
+  const at = (moment: "before" | "after"): [SiteName, Standing][] =>
+    Object.entries(plan.sites).map(([site, standings]) => [site, standings[moment]]);
   return [
     `digraph "${plan.kind}: ${plan.from} to ${plan.to}" {`,
     `  graph [fontname="sans-serif" rankdir=TB nodesep=0.6 ranksep=0.8 compound=true label="${plan.kind}: ${plan.from} to ${plan.to}, plan ${plan.hash.slice(0, 12)}" labelloc=t]`,
@@ -19,14 +19,14 @@ export function graphOf(plan: Plan, topology: Topology): string {
   ].join("\n");
 }
 
-function picture(id: string, label: string, { sites }: Topology, standings: Map<SiteName, Standing>): string[] {
+function picture(id: string, label: string, { sites }: Topology, standings: [SiteName, Standing][]): string[] {
   const node = (site: string): string => `"${id}-${site}"`;
-  const [active] = [...standings].flatMap(([site, standing]) => (standing === "active" ? [site] : []));
+  const [active] = standings.flatMap(([site, standing]) => (standing === "active" ? [site] : []));
   return [
     `  subgraph "cluster_${id}" {`,
     `    graph [label="${label}" color="#d0d7de" style=rounded]`,
     `    "${id}-users" [label="users" fillcolor="#24292f" shape=ellipse]`,
-    ...[...standings].map(
+    ...standings.map(
       ([site, standing]) =>
         `    ${node(site)} [label="${site}\\n${sites[site]?.region ?? ""}\\n${standing}" fillcolor="${COLOUR[standing]}"]`,
     ),
@@ -34,7 +34,7 @@ function picture(id: string, label: string, { sites }: Topology, standings: Map<
       ? []
       : [
           `    "${id}-users" -> ${node(active)} [label="   traffic" penwidth=2]`,
-          ...[...standings].flatMap(([site, standing]) => {
+          ...standings.flatMap(([site, standing]) => {
             if (standing === "standby") return [`    ${node(active)} -> ${node(site)} [label="   log, objects" color="${COLOUR.standby}"]`];
             return standing === "dormant"
               ? [`    ${node(active)} -> ${node(site)} [label="   snapshots, objects" color="${COLOUR.dormant}" style=dashed]`]

@@ -16,13 +16,9 @@ export function describeReport(report: MoveReport | ReprotectReport | RestoreRep
 
 /** How long it took; where a run went on with an earlier one, also since that began. */
 function took({ openedAt, startedAt }: RunReport, ms: number): string {
-  const before = startedAt - openedAt;
-  const since = before < RESUMED_MS ? "" : `, ${formatDuration(before + ms)} after the changeover began`;
+  const since = startedAt === openedAt ? "" : `, ${formatDuration(startedAt - openedAt + ms)} after the changeover began`;
   return `${paint.bold(formatDuration(ms))}${since}`;
 }
-
-/** A first run writes its journal's first entry within this. */
-const RESUMED_MS = 1_000;
 
 function describeRestore(report: RestoreReport): string {
   const { site, epoch, generation, point, recoveredMs, pause, dropped, journal } = report;
